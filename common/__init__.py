@@ -1,0 +1,1 @@
+"""What every process shares: audio facts, wire formats, errors, settings. Light imports only."""

@@ -1,0 +1,214 @@
+"""Every error a client can see: whose fault, which code, what it does to the session, what to do next.
+
+One class per cause. `TABLE` is the single list; docs/operations.md prints it (tests compare the two).
+Close codes: 1007 bad text, 1008 policy, 1009 too big, 1011 ours, 1012 restart, 1013 overload,
+4400-4499 mirror HTTP 4xx. `close_code` None means that the session outlives the mistake.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Final
+
+
+class VoxshardError(Exception):
+    """An outcome with a documented reply. The message is chosen here, never taken from an exception."""
+
+    code: ClassVar[str]
+    message: ClassVar[str]
+    action: ClassVar[str]
+    close_code: ClassVar[int | None] = None
+    http_status: ClassVar[int] = 400
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, detail: str = "") -> None:
+        self.text = f"{self.message}: {detail}" if detail else self.message
+        super().__init__(self.text)
+
+
+class OddFrame(VoxshardError):
+    code = "odd_frame"
+    message = "audio frame dropped: PCM16 frames have an even number of bytes"
+    action = "send whole 16-bit samples"
+
+
+class FrameTooLarge(VoxshardError):
+    code = "frame_too_large"
+    message = "messages on a live stream are at most 65536 bytes"
+    action = "send frames of about 100 ms (3200 bytes)"
+    close_code = 1009
+    http_status = 413
+
+
+class UnknownCommand(VoxshardError):
+    code = "unknown_command"
+    message = "unknown command"
+    action = "see docs/protocol.md for the commands"
+
+
+class BadJson(VoxshardError):
+    code = "bad_json"
+    message = "text that starts like JSON is not valid JSON"
+    action = "correct the message; START/STOP clients send plain text commands"
+
+
+class UnsupportedMessage(VoxshardError):
+    code = "unsupported_message"
+    message = "JSON messages are not part of the START/STOP protocol"
+    action = "send plain text commands"
+
+
+class BadText(VoxshardError):
+    code = "bad_text"
+    message = "text message is not valid UTF-8"
+    action = "send UTF-8"
+    close_code = 1007
+
+
+class NotStarted(VoxshardError):
+    code = "not_started"
+    message = "no session is running on this connection"
+    action = "send START first"
+    http_status = 409
+
+
+class AlreadyStarted(VoxshardError):
+    code = "already_started"
+    message = "START ignored: the session is running already"
+    action = "send STOP before the next START"
+    http_status = 409
+
+
+class ContainerAudio(VoxshardError):
+    code = "container_audio"
+    message = "frame dropped: a file header was sent as audio, raw PCM16 16 kHz mono is expected"
+    action = "decode the file and send its samples without the header"
+    http_status = 415
+
+
+class BadHotwords(VoxshardError):
+    code = "bad_hotwords"
+    message = "hotwords refused, the former list stays in force"
+    action = "at most 200 words, each 1 to 64 printable characters"
+
+
+class BadLanguage(VoxshardError):
+    code = "bad_language"
+    message = "language refused, the former one stays in force"
+    action = "a language name or code of at most 32 letters"
+
+
+class BadSilenceSchedule(VoxshardError):
+    code = "bad_silence_schedule"
+    message = "silence schedule refused, the former one stays in force"
+    action = "AGE_MS:SILENCE_MS pairs with rising ages, the last age `inf`"
+
+
+class BadSessionId(VoxshardError):
+    code = "bad_session_id"
+    message = "session ids are 1 to 128 letters, digits, dots, colons, dashes or underscores"
+    action = "choose another id or let the server make one"
+    close_code = 4400
+
+
+class SessionInUse(VoxshardError):
+    code = "session_in_use"
+    message = "a live session has this id"
+    action = "choose another id, or wait until the other session has ended"
+    close_code = 4409
+    http_status = 409
+
+
+class IdleTimeout(VoxshardError):
+    code = "idle_timeout"
+    message = "nothing was received for too long"
+    action = "send audio or KEEPALIVE; connect again"
+    close_code = 4408
+    http_status = 408
+
+
+class SlowReader(VoxshardError):
+    code = "slow_reader"
+    message = "results are not being read"
+    action = "read while you send"
+    close_code = 1008
+
+
+class NoWorker(VoxshardError):
+    code = "no_worker"
+    message = "no worker is ready"
+    action = "connect again after a pause"
+    close_code = 1013
+    http_status = 503
+    retryable = True
+
+
+class WorkerLost(VoxshardError):
+    code = "worker_lost"
+    message = "the worker of this session died"
+    action = "connect again at once and send the audio since the last locked sentence"
+    close_code = 1012
+    http_status = 503
+    retryable = True
+
+
+class Restarting(VoxshardError):
+    code = "restarting"
+    message = "this gateway is shutting down"
+    action = "connect again at once"
+    close_code = 1012
+    http_status = 503
+    retryable = True
+
+
+class EngineFailed(VoxshardError):
+    code = "engine_failed"
+    message = "recognition failed"
+    action = "connect again"
+    close_code = 1011
+    http_status = 500
+    retryable = True
+
+
+class SessionEvicted(VoxshardError):
+    code = "session_evicted"
+    message = "the worker gave the session up because it heard nothing for too long"
+    action = "send audio or KEEPALIVE; connect again"
+    close_code = 4408
+    http_status = 408
+
+
+class InternalError(VoxshardError):
+    code = "internal"
+    message = "internal error"
+    action = "connect again; report it with the session id"
+    close_code = 1011
+    http_status = 500
+    retryable = True
+
+
+TABLE: Final[tuple[type[VoxshardError], ...]] = (
+    OddFrame,
+    FrameTooLarge,
+    UnknownCommand,
+    BadJson,
+    UnsupportedMessage,
+    BadText,
+    NotStarted,
+    AlreadyStarted,
+    ContainerAudio,
+    BadHotwords,
+    BadLanguage,
+    BadSilenceSchedule,
+    BadSessionId,
+    SessionInUse,
+    IdleTimeout,
+    SlowReader,
+    NoWorker,
+    WorkerLost,
+    Restarting,
+    EngineFailed,
+    SessionEvicted,
+    InternalError,
+)
+
+BY_CODE: Final[dict[str, type[VoxshardError]]] = {error.code: error for error in TABLE}

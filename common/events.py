@@ -1,0 +1,137 @@
+"""What clients ask for and what sessions answer: frozen records, the same for every dialect.
+
+Positions are absolute samples from START. `Partial` may be replaced by a newer one; a `Final` is
+sent exactly once and never changes.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from common.checkpoint import Checkpoint
+
+
+class EndpointReason(StrEnum):
+    SILENCE = "silence"
+    MAX_LENGTH = "max_length"
+    COMMIT = "commit"
+    STOP = "stop"
+
+
+class ScheduleStep(msgspec.Struct, frozen=True, array_like=True):
+    """Up to an age of `max_age_ms` a segment ends after `silence_ms` of silence; None means for ever."""
+
+    max_age_ms: int | None
+    silence_ms: int
+
+
+class SessionOptions(msgspec.Struct, frozen=True, array_like=True):
+    """What a client may set; it stays in force over the sessions of one connection."""
+
+    language: str | None = None
+    hotwords: tuple[str, ...] = ()
+    replacements: tuple[tuple[str, str], ...] = ()
+    silence_schedule: tuple[ScheduleStep, ...] = ()
+
+
+# --- commands: client -> session -------------------------------------------------------------
+
+
+class Start(msgspec.Struct, frozen=True):
+    """Begin a session on this connection."""
+
+
+class Configure(msgspec.Struct, frozen=True):
+    """Change options, before START or while the session runs; `changed` names the one set."""
+
+    options: SessionOptions
+    changed: str
+
+
+class Audio(msgspec.Struct, frozen=True):
+    """One frame of PCM16 16 kHz mono, an even number of bytes."""
+
+    pcm: bytes
+
+
+class Commit(msgspec.Struct, frozen=True):
+    """End the open segment here and lock it; the session goes on."""
+
+
+class KeepAlive(msgspec.Struct, frozen=True):
+    """The client is there although it sends no audio."""
+
+
+class Stop(msgspec.Struct, frozen=True):
+    """Finish: everything said so far is locked, then the session ends."""
+
+
+Command = Start | Configure | Audio | Commit | KeepAlive | Stop
+
+# --- events: session -> client ---------------------------------------------------------------
+
+
+class Started(msgspec.Struct, frozen=True):
+    session: str
+    worker: str
+
+
+class Configured(msgspec.Struct, frozen=True):
+    options: SessionOptions
+    changed: str
+
+
+class SpeechStarted(msgspec.Struct, frozen=True, array_like=True):
+    segment: int
+    start: int
+
+
+class Partial(msgspec.Struct, frozen=True, array_like=True):
+    """Provisional text of the open segment, heard from `start` to `heard`."""
+
+    segment: int
+    revision: int
+    text: str
+    start: int
+    heard: int
+
+
+class Final(msgspec.Struct, frozen=True, array_like=True):
+    """Locked text of a closed segment: speech from `start` to `end`, decided at `endpoint`."""
+
+    segment: int
+    text: str
+    start: int
+    end: int
+    endpoint: int
+    reason: EndpointReason
+
+
+class Committed(msgspec.Struct, frozen=True, array_like=True):
+    """All that was said before a COMMIT has been sent."""
+
+    heard: int
+
+
+class Stopped(msgspec.Struct, frozen=True, array_like=True):
+    """All that was said has been sent; `heard` is the length of the session in samples."""
+
+    heard: int
+
+
+class Failed(msgspec.Struct, frozen=True, array_like=True):
+    """An error from `common.errors.TABLE`; `text` is the sentence for the client."""
+
+    code: str
+    text: str
+
+
+Event = Started | Configured | SpeechStarted | Partial | Final | Committed | Stopped | Failed
+
+
+class Settled(msgspec.Struct, frozen=True, array_like=True):
+    """Worker to gateway: nothing before the checkpoint's audio is needed any more."""
+
+    checkpoint: Checkpoint

@@ -1,0 +1,187 @@
+"""The wire between a gateway and a worker: one stream for all sessions, length-prefixed frames.
+
+Header, 16 bytes, big endian: u32 length of the payload, u32 stream, u8 type, u8 flags (0), u16 epoch,
+u32 sequence. A stream is one session; stream 0 is the link itself. The epoch grows with every placement
+of a session; both ends drop frames of another epoch, so that a worker that was given up cannot speak.
+The sequence of an AUDIO frame is its first sample (modulo 2^32), elsewhere 0.
+Payloads are msgpack, except audio, which is raw PCM16.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from enum import IntEnum
+from typing import Any, Final
+
+import msgspec
+
+from common.checkpoint import Checkpoint
+from common.events import Committed, Failed, Final as FinalEvent, Partial, SessionOptions, Settled
+from common.events import SpeechStarted, Stopped
+
+LINK_VERSION: Final = 1
+HEADER: Final = struct.Struct("!IIBBHI")
+LINK_STREAM: Final = 0
+# Larger than any frame a client may send (64 KiB) and than any transcript message; a length beyond it
+# means that the two ends have lost step, and the link is cut.
+MAX_PAYLOAD_BYTES: Final = 1 << 20
+
+
+class FrameType(IntEnum):
+    # both ways, once, first
+    HELLO = 1
+    # gateway -> worker
+    OPEN = 2
+    AUDIO = 3
+    CONFIGURE = 4
+    COMMIT = 5
+    STOP = 6
+    CLOSE = 7
+    PING = 8
+    # worker -> gateway
+    OPENED = 16
+    CREDIT = 17
+    SPEECH = 18
+    PARTIAL = 19
+    FINAL = 20
+    SETTLED = 21
+    COMMITTED = 22
+    STOPPED = 23
+    FAILED = 24
+    LOAD = 25
+
+
+class Hello(msgspec.Struct, frozen=True, array_like=True):
+    """Who is at this end. The worker's carries the address of its own metrics."""
+
+    version: int
+    name: str
+    pid: int
+    metrics_url: str
+
+
+class Open(msgspec.Struct, frozen=True, array_like=True):
+    session: str
+    options: SessionOptions
+    checkpoint: Checkpoint
+
+
+class Opened(msgspec.Struct, frozen=True, array_like=True):
+    """Accepted; `credit` samples may be in flight."""
+
+    credit: int
+
+
+class Configured(msgspec.Struct, frozen=True, array_like=True):
+    options: SessionOptions
+
+
+class Credit(msgspec.Struct, frozen=True, array_like=True):
+    """`samples` more may be in flight."""
+
+    samples: int
+
+
+class Load(msgspec.Struct, frozen=True, array_like=True):
+    """A worker's state, sent when it changes and at every heartbeat.
+
+    `progress` counts decodes and VAD ticks: a worker whose compute hangs stops counting.
+    """
+
+    ready: bool
+    sessions: int
+    speaking: int
+    lag_ms: int
+    progress: int
+    gpu: str | None
+
+
+class Nothing(msgspec.Struct, frozen=True, array_like=True):
+    """Payload of frames that say all by their type."""
+
+
+PAYLOADS: Final[dict[FrameType, Any]] = {
+    FrameType.HELLO: Hello,
+    FrameType.OPEN: Open,
+    FrameType.CONFIGURE: Configured,
+    FrameType.COMMIT: Nothing,
+    FrameType.STOP: Nothing,
+    FrameType.CLOSE: Nothing,
+    FrameType.PING: Nothing,
+    FrameType.OPENED: Opened,
+    FrameType.CREDIT: Credit,
+    FrameType.SPEECH: SpeechStarted,
+    FrameType.PARTIAL: Partial,
+    FrameType.FINAL: FinalEvent,
+    FrameType.SETTLED: Settled,
+    FrameType.COMMITTED: Committed,
+    FrameType.STOPPED: Stopped,
+    FrameType.FAILED: Failed,
+    FrameType.LOAD: Load,
+}
+
+_ENCODER: Final = msgspec.msgpack.Encoder()
+_DECODERS: Final = {kind: msgspec.msgpack.Decoder(payload) for kind, payload in PAYLOADS.items()}
+
+
+class LinkError(Exception):
+    """The other end does not keep to this wire; the link cannot go on."""
+
+
+class Frame(msgspec.Struct, frozen=True):
+    """One decoded frame; `payload` is bytes for AUDIO, else the record that `PAYLOADS` names."""
+
+    kind: FrameType
+    stream: int
+    epoch: int
+    sequence: int
+    payload: Any
+
+
+def encode_audio(stream: int, epoch: int, first_sample: int, pcm: bytes) -> bytes:
+    header = HEADER.pack(len(pcm), stream, FrameType.AUDIO, 0, epoch, first_sample & 0xFFFFFFFF)
+    return header + pcm
+
+
+def encode(kind: FrameType, payload: msgspec.Struct, *, stream: int = LINK_STREAM, epoch: int = 0) -> bytes:
+    body = _ENCODER.encode(payload)
+    return HEADER.pack(len(body), stream, kind, 0, epoch, 0) + body
+
+
+class FrameDecoder:
+    """Bytes in, whole frames out, wherever the stream was cut."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[Frame]:
+        """Yield the frames that are complete now. Raises `LinkError`; the decoder is then of no more use."""
+        self._buffer += data
+        position = 0
+        try:
+            while (end := self._frame_end(position)) is not None:
+                yield _frame(self._buffer, position, end)
+                position = end
+        finally:
+            del self._buffer[:position]
+
+    def _frame_end(self, position: int) -> int | None:
+        if len(self._buffer) - position < HEADER.size:
+            return None
+        length = int.from_bytes(self._buffer[position : position + 4])
+        if length > MAX_PAYLOAD_BYTES:
+            raise LinkError(f"frame of {length} bytes")
+        end = position + HEADER.size + length
+        return end if end <= len(self._buffer) else None
+
+
+def _frame(buffer: bytearray, start: int, end: int) -> Frame:
+    _, stream, kind_byte, _, epoch, sequence = HEADER.unpack_from(buffer, start)
+    body = bytes(memoryview(buffer)[start + HEADER.size : end])
+    try:
+        kind = FrameType(kind_byte)
+        payload = body if kind is FrameType.AUDIO else _DECODERS[kind].decode(body)
+    except (ValueError, msgspec.MsgspecError) as error:
+        raise LinkError(f"frame of type {kind_byte} cannot be read") from error
+    return Frame(kind=kind, stream=stream, epoch=epoch, sequence=sequence, payload=payload)

@@ -1,0 +1,108 @@
+"""Every setting of every process, in one frozen record: flags over VOXSHARD_* variables over a TOML file.
+
+Unknown keys are errors, unknown VOXSHARD_* variables too. The supervisor hands its record on to its
+children as a file, so that all of them run with the same values.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from common.errors import BadSilenceSchedule
+from common.silence import parse_schedule
+
+PREFIX: Final = "VOXSHARD_"
+_CONFIG_VARIABLE: Final = PREFIX + "CONFIG"
+
+
+class SettingsError(Exception):
+    """The settings cannot be used; the message names each and says why."""
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+
+    host: str = Field("127.0.0.1", description="address of the live port")
+    port: int = Field(10_095, ge=1, le=65_535, description="live streams (WebSocket)")
+    http_host: str = Field("127.0.0.1", description="address of the HTTP port")
+    http_port: int = Field(8_899, ge=1, le=65_535, description="HTTP: health, metrics, workers")
+    ops_host: str = Field("127.0.0.1", description="address of each process's own ops port")
+    gateway_ops_port: int = Field(9_400, ge=1, le=65_535, description="ops port of gateway 0, then +1 each")
+    worker_ops_port: int = Field(9_500, ge=1, le=65_535, description="ops port of worker 0, then +1 each")
+    supervisor_ops_port: int = Field(9_600, ge=1, le=65_535, description="ops port of the supervisor")
+
+    workers: int = Field(2, ge=1, le=64, description="worker processes")
+    gateways: int = Field(1, ge=1, le=64, description="gateway processes; they share both ports")
+    run_dir: Path | None = Field(None, description="folder of the link sockets; made and removed if not given")
+    placement_seed: str = Field("", description="secret of the placement hash; made at start if not given")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level logged")
+
+    engine: str = Field("moonshine", description="registered engine, or module:attribute")
+    model: Path | None = Field(None, description="model folder; the engine's own model if not given")
+    vad: str = Field("silero", description="voice activity detector")
+    language: str | None = Field(None, description="language of sessions that set none")
+    hotword_file: Path | None = Field(None, description="hotwords of sessions that set none, one a line")
+    silence_schedule: str = Field("streaming", description="streaming, offline or AGE_MS:SILENCE_MS,...,inf:MS")
+    segment_cap_ms: int | None = Field(None, ge=1_000, description="longest segment; the engine's if not given")
+    partial_interval_ms: int = Field(480, ge=100, description="new audio between two partials, and before the first")
+    partial_window_ms: int = Field(8_000, ge=1_000, description="newest audio that a partial is decoded from")
+
+    session_timeout: float = Field(60.0, gt=0, description="seconds without a sign of its gateway: evicted")
+    idle_timeout: float = Field(60.0, gt=0, description="seconds without a message of the client: closed 4408")
+    slow_reader_timeout: float = Field(10.0, gt=0, description="seconds of unread results: closed 1008")
+
+    @field_validator("silence_schedule")
+    @classmethod
+    def _schedule_can_be_read(cls, text: str) -> str:
+        try:
+            parse_schedule(text)
+        except BadSilenceSchedule as error:
+            raise ValueError(error.text) from error
+        return text
+
+
+def load_settings(
+    flags: Mapping[str, Any], environ: Mapping[str, str] = os.environ, config: Path | None = None
+) -> Settings:
+    """Flags (those given) over variables over the TOML file. Raises `SettingsError`."""
+    variables = {key: value for key, value in environ.items() if key.startswith(PREFIX)}
+    file = config or (Path(variables[_CONFIG_VARIABLE]) if _CONFIG_VARIABLE in variables else None)
+    unknown = sorted(set(variables) - _known_variables())
+    if unknown:
+        raise SettingsError(f"unknown variables: {', '.join(unknown)}")
+    from_variables = {key.removeprefix(PREFIX).lower() for key in variables}
+    from_file = {key: value for key, value in _read_toml(file).items() if key not in from_variables}
+    return _validated({**from_file, **flags})
+
+
+def settings_from_file(path: Path) -> Settings:
+    """The record that a supervisor wrote for its children; variables do not count again."""
+    return Settings.model_validate_json(path.read_text())
+
+
+def _known_variables() -> set[str]:
+    return {_CONFIG_VARIABLE, *(PREFIX + name.upper() for name in Settings.model_fields)}
+
+
+def _read_toml(path: Path | None) -> dict[str, Any]:
+    if path is None:
+        return {}
+    try:
+        return tomllib.loads(path.read_text())
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"{path}: {error}") from error
+
+
+def _validated(values: dict[str, Any]) -> Settings:
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        lines = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()]
+        raise SettingsError("; ".join(lines)) from error
