@@ -36,7 +36,7 @@ def seconds_to_samples(seconds: float) -> int:
     return round(seconds * SAMPLE_RATE)
 
 
-def pcm16_samples(pcm: bytes) -> int:
+def pcm16_samples(pcm: bytes | bytearray) -> int:
     """Number of samples in raw PCM16; the caller has checked that the length is even."""
     return len(pcm) // BYTES_PER_SAMPLE
 

@@ -24,7 +24,7 @@ class Backoff:
         delay = min(self.limit_s, self.first_s * 2**self._attempts)
         if delay < self.limit_s:
             self._attempts += 1
-        return delay * (1 - self.jitter * self.random())
+        return float(delay * (1 - self.jitter * self.random()))
 
     def reset(self) -> None:
         self._attempts = 0

@@ -40,7 +40,9 @@ class Settings(BaseSettings):
 
     workers: int = Field(2, ge=1, le=64, description="worker processes")
     gateways: int = Field(1, ge=1, le=64, description="gateway processes; they share both ports")
-    run_dir: Path | None = Field(None, description="folder of the link sockets; made and removed if not given")
+    run_dir: Path | None = Field(
+        None, description="folder of the link sockets; made and removed if not given"
+    )
     placement_seed: str = Field("", description="secret of the placement hash; made at start if not given")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level logged")
 
@@ -49,13 +51,21 @@ class Settings(BaseSettings):
     vad: str = Field("silero", description="voice activity detector")
     language: str | None = Field(None, description="language of sessions that set none")
     hotword_file: Path | None = Field(None, description="hotwords of sessions that set none, one a line")
-    silence_schedule: str = Field("streaming", description="streaming, offline or AGE_MS:SILENCE_MS,...,inf:MS")
-    segment_cap_ms: int | None = Field(None, ge=1_000, description="longest segment; the engine's if not given")
-    partial_interval_ms: int = Field(480, ge=100, description="new audio between two partials, and before the first")
+    silence_schedule: str = Field(
+        "streaming", description="streaming, offline or AGE_MS:SILENCE_MS,...,inf:MS"
+    )
+    segment_cap_ms: int | None = Field(
+        None, ge=1_000, description="longest segment; the engine's if not given"
+    )
+    partial_interval_ms: int = Field(
+        480, ge=100, description="new audio between two partials, and before the first"
+    )
     partial_window_ms: int = Field(8_000, ge=1_000, description="newest audio that a partial is decoded from")
 
     session_timeout: float = Field(60.0, gt=0, description="seconds without a sign of its gateway: evicted")
-    idle_timeout: float = Field(60.0, gt=0, description="seconds without a message of the client: closed 4408")
+    idle_timeout: float = Field(
+        60.0, gt=0, description="seconds without a message of the client: closed 4408"
+    )
     slow_reader_timeout: float = Field(10.0, gt=0, description="seconds of unread results: closed 1008")
 
     @field_validator("silence_schedule")

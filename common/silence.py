@@ -6,6 +6,7 @@ segment that grows past a row's bound while silence lasts is measured by the nex
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from typing import Final
@@ -79,7 +80,7 @@ def _check(steps: tuple[ScheduleStep, ...]) -> None:
     if not 1 <= len(steps) <= MAX_STEPS:
         raise BadSilenceSchedule(f"1 to {MAX_STEPS} pairs")
     bounds = [math.inf if step.max_age_ms is None else step.max_age_ms for step in steps]
-    rising = all(earlier < later for earlier, later in zip(bounds, bounds[1:], strict=False))
+    rising = all(earlier < later for earlier, later in itertools.pairwise(bounds))
     if bounds[0] <= 0 or not rising or bounds[-1] != math.inf:
         raise BadSilenceSchedule("ages rise from above 0, the last one is inf")
     if not all(MIN_SILENCE_MS <= step.silence_ms <= MAX_SILENCE_MS for step in steps):

@@ -1,0 +1,1 @@
+"""Models behind one door; worker/engines/registry.py is the only list of them."""

@@ -1,0 +1,1 @@
+"""Which decode is next, and driving the engine with it."""

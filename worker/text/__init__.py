@@ -1,0 +1,1 @@
+"""What is done to text after decoding, as pure functions."""

@@ -1,0 +1,1 @@
+"""Voice activity detection, batched over all live sessions."""

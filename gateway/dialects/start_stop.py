@@ -1,0 +1,201 @@
+"""FunASR's realtime protocol: text commands in, JSON results out that repeat every locked sentence.
+
+docs/protocol.md section 2 is its specification. Beyond FunASR: ids, `seq`, `worker`, the endpoint and its
+reason with every sentence, and an error event for every mistake.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, Final, assert_never
+
+import msgspec
+
+from common.audio import BYTES_PER_SAMPLE, samples_to_ms
+from common.errors import BY_CODE, BadJson, ContainerAudio, OddFrame, UnknownCommand, UnsupportedMessage
+from common.events import (
+    Audio,
+    Command,
+    Commit,
+    Committed,
+    Configure,
+    Configured,
+    Event,
+    Failed,
+    KeepAlive,
+    Partial,
+    SessionOptions,
+    SpeechStarted,
+    Start,
+    Started,
+    Stop,
+    Stopped,
+)
+from common.events import Final as FinalEvent
+from common.silence import parse_schedule
+from gateway.dialects.option_texts import parse_hotwords, parse_language, parse_replacements
+
+_COMMANDS: Final[dict[str, Command]] = {
+    "START": Start(),
+    "STOP": Stop(),
+    "COMMIT": Commit(),
+    "KEEPALIVE": KeepAlive(),
+}
+
+# Command word to the option it sets, how its text is read, and the name of the reply.
+_SETTERS: Final[dict[str, tuple[str, Callable[[str], Any], str]]] = {
+    "HOTWORDS": ("hotwords", parse_hotwords, "hotwords_set"),
+    "POSTPROCESS_HOTWORDS": ("replacements", parse_replacements, "postprocess_hotwords_set"),
+    "LANGUAGE": ("language", parse_language, "language_set"),
+    "SILENCE_SCHEDULE": ("silence_schedule", parse_schedule, "silence_schedule_set"),
+}
+
+_FILE_MAGICS: Final = (b"OggS", b"fLaC", b"ID3", b"\x1aE\xdf\xa3", b"caff", b".snd", b"FORM")
+"""How Ogg, FLAC, MP3 with tags, Matroska, CAF, AU and AIFF files begin; RIFF needs a closer look."""
+
+
+class Sentence(msgspec.Struct, frozen=True):
+    """A locked sentence on the wire; times in milliseconds from START."""
+
+    id: int
+    text: str
+    start: int
+    end: int
+    endpoint: int
+    reason: str
+
+
+class StartStopDialect:
+    def __init__(self, options: SessionOptions) -> None:
+        self.options = options
+        self._seq = 0
+        self._session = ""
+        self._worker = ""
+        self._sentences: list[Sentence] = []
+        self._partial: Partial | None = None
+
+    # --- client to session ---------------------------------------------------------------------
+
+    def parse_text(self, message: str) -> Command:
+        text = message.strip()
+        if text.startswith(("{", "[")):
+            raise _json_refusal(text)
+        command = _COMMANDS.get(text.upper())
+        if command is not None:
+            return command
+        word, colon, value = text.partition(":")
+        setter = _SETTERS.get(word.strip().upper())
+        if setter is None or not colon:
+            raise UnknownCommand()
+        field, parse, reply = setter
+        self.options = msgspec.structs.replace(self.options, **{field: parse(value)})
+        return Configure(self.options, reply)
+
+    def parse_binary(self, frame: bytes) -> Command:
+        if _is_file_header(frame):
+            raise ContainerAudio()
+        if len(frame) % BYTES_PER_SAMPLE:
+            raise OddFrame()
+        return Audio(frame)
+
+    # --- session to client ---------------------------------------------------------------------
+
+    def render(self, event: Event) -> list[str]:
+        match event:
+            case Started(session, worker):
+                self._begin(session, worker)
+                return [self._event("started")]
+            case Configured(options, changed):
+                return [self._event(changed, **_option_fields(options, changed))]
+            case SpeechStarted():
+                return []
+            case Partial():
+                self._partial = event
+                return [self._result(event.heard)]
+            case FinalEvent():
+                return self._final(event)
+            case Committed(heard):
+                return [self._result(heard, is_final=True)]
+            case Stopped(heard):
+                return self._stopped(heard)
+            case Failed(code, text):
+                return [self._event("error", code=code, message=text, retryable=BY_CODE[code].retryable)]
+            case _:
+                assert_never(event)
+
+    def _begin(self, session: str, worker: str) -> None:
+        self._session, self._worker = session, worker
+        self._sentences = []
+        self._partial = None
+
+    def _final(self, final: FinalEvent) -> list[str]:
+        shown, self._partial = self._partial, None
+        if final.text:
+            self._sentences.append(_sentence(len(self._sentences), final))
+        elif shown is None or not shown.text:
+            return []
+        return [self._result(final.endpoint)]
+
+    def _stopped(self, heard: int) -> list[str]:
+        # A session that got no audio at all has no result, only its end.
+        messages = [self._result(heard, is_final=True)] if heard else []
+        messages.append(self._event("stopped"))
+        self._seq = 0
+        return messages
+
+    def _result(self, heard: int, *, is_final: bool = False) -> str:
+        partial = None if is_final else self._partial
+        return self._encode(
+            {
+                "sentences": self._sentences,
+                "partial": partial.text if partial else "",
+                "partial_start_ms": samples_to_ms(partial.start) if partial else 0,
+                "duration_ms": samples_to_ms(heard),
+                "is_final": is_final,
+            }
+        )
+
+    def _event(self, name: str, **fields: Any) -> str:
+        return self._encode({"event": name, **fields})
+
+    def _encode(self, message: dict[str, Any]) -> str:
+        self._seq += 1
+        if self._session:
+            message |= {"session_id": self._session, "worker": self._worker}
+        return msgspec.json.encode(message | {"seq": self._seq}).decode()
+
+
+def _sentence(number: int, final: FinalEvent) -> Sentence:
+    return Sentence(
+        id=number,
+        text=final.text,
+        start=samples_to_ms(final.start),
+        end=samples_to_ms(final.end),
+        endpoint=samples_to_ms(final.endpoint),
+        reason=final.reason.value,
+    )
+
+
+def _option_fields(options: SessionOptions, changed: str) -> dict[str, Any]:
+    match changed:
+        case "hotwords_set":
+            return {"hotwords": options.hotwords}
+        case "postprocess_hotwords_set":
+            return {"postprocess_hotwords": dict(options.replacements)}
+        case "language_set":
+            return {"language": options.language}
+        case _:
+            return {"silence_schedule": options.silence_schedule}
+
+
+def _is_file_header(frame: bytes) -> bool:
+    return (frame[:4] == b"RIFF" and frame[8:12] == b"WAVE") or frame.startswith(_FILE_MAGICS)
+
+
+def _json_refusal(text: str) -> BadJson | UnsupportedMessage:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return BadJson()
+    return UnsupportedMessage()

@@ -1,0 +1,49 @@
+"""Every series of a gateway, declared once. What is heard and said is counted by the workers."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
+
+
+class GatewayMetrics:
+    """Its registry's series all carry the gateway's id."""
+
+    def __init__(self, gateway: str) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        self._gateway = gateway
+        registry = self.registry
+        self._sessions = Gauge(
+            "asr_gateway_connections", "Connections by state.", ["gateway", "state"], registry=registry
+        )
+        self._frames = Counter(
+            "asr_gateway_frames", "Messages relayed.", ["gateway", "direction"], registry=registry
+        )
+        self._bytes = Counter(
+            "asr_gateway_bytes", "Bytes relayed.", ["gateway", "direction"], registry=registry
+        )
+        self._closes = Counter(
+            "asr_gateway_closes", "Connections closed.", ["gateway", "code", "reason"], registry=registry
+        )
+        self._rejections = Counter(
+            "asr_admission_rejections", "Sessions refused.", ["gateway", "reason"], registry=registry
+        )
+        self.connected(0, 0)
+
+    def connected(self, connections: int, sessions: int) -> None:
+        self._sessions.labels(self._gateway, "open").set(connections)
+        self._sessions.labels(self._gateway, "in_session").set(sessions)
+
+    def frame_in(self, size: int) -> None:
+        self._frames.labels(self._gateway, "up").inc()
+        self._bytes.labels(self._gateway, "up").inc(size)
+
+    def message_out(self, size: int) -> None:
+        self._frames.labels(self._gateway, "down").inc()
+        self._bytes.labels(self._gateway, "down").inc(size)
+
+    def closed(self, code: int, reason: str) -> None:
+        self._closes.labels(self._gateway, str(code), reason).inc()
+
+    def rejected(self, reason: str) -> None:
+        self._rejections.labels(self._gateway, reason).inc()

@@ -1,0 +1,121 @@
+"""The workers of this host: a link to each, made again whenever it breaks; new sessions are placed here."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+from typing import Final
+
+from common.backoff import Backoff
+from common.clock import Clock
+from common.errors import NoWorker
+from common.events import SessionOptions
+from common.link_transport import LinkTransport
+from gateway.host_view import WorkerRow
+from gateway.placement import Candidate, place
+from gateway.worker_link import SessionListener, SessionStream, WorkerLink
+
+log = logging.getLogger(__name__)
+
+PING_S: Final = 1.0
+# Workers speak twice a second; this much silence means that the process does not run.
+SILENT_LINK_S: Final = 10.0
+
+
+class WorkerPool:
+    def __init__(self, run_dir: Path, workers: int, seed: str, me: tuple[str, str], clock: Clock) -> None:
+        """`me`: name and metrics address of this gateway."""
+        self._paths = {str(index): run_dir / f"worker-{index}.sock" for index in range(workers)}
+        self._seed = seed
+        self._me = me
+        self._clock = clock
+        self._links: dict[str, WorkerLink] = {}
+
+    @property
+    def ready(self) -> bool:
+        return any(link.ready for link in self._links.values())
+
+    def rows(self) -> list[WorkerRow]:
+        return [self._row(worker) for worker in self._paths]
+
+    def open(self, session: str, options: SessionOptions, listener: SessionListener) -> SessionStream:
+        """Place a new session. Raises `NoWorker`."""
+        ready = {worker: link for worker, link in self._links.items() if link.ready}
+        candidates = [Candidate(worker, link.sessions) for worker, link in ready.items()]
+        chosen = place(session, candidates, self._seed)
+        if chosen is None:
+            raise NoWorker()
+        return ready[chosen.worker].open(session, options, listener)
+
+    async def run(self) -> None:
+        """Keep the links until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            for worker, path in self._paths.items():
+                tasks.create_task(self._keep_link(worker, path), name=f"link:{worker}")
+
+    async def _keep_link(self, worker: str, path: Path) -> None:
+        backoff = Backoff(first_s=0.05, limit_s=0.5)
+        while True:
+            link = WorkerLink(*self._me, self._clock)
+            try:
+                await self._connected(worker, link, path)
+                backoff.reset()
+            except OSError:
+                log.debug("no link", extra={"worker": worker})
+            await asyncio.sleep(backoff.next_delay_s())
+
+    async def _connected(self, worker: str, link: WorkerLink, path: Path) -> None:
+        """One connection, from its making to its loss."""
+        lost = asyncio.Event()
+        owner = _LinkWithEnd(link, lost)
+        loop = asyncio.get_running_loop()
+        await loop.create_unix_connection(lambda: LinkTransport(owner), str(path))
+        self._links[worker] = link
+        try:
+            await self._watch(link, lost)
+        finally:
+            del self._links[worker]
+            link.abort()
+        log.warning("worker lost", extra={"worker": worker})
+
+    async def _watch(self, link: WorkerLink, lost: asyncio.Event) -> None:
+        while not lost.is_set():
+            link.ping()
+            if self._clock.now() - link.heard_at > SILENT_LINK_S:
+                link.abort()
+            try:
+                await asyncio.wait_for(lost.wait(), PING_S)
+            except TimeoutError:
+                continue
+
+    def _row(self, worker: str) -> WorkerRow:
+        link = self._links.get(worker)
+        if link is None or link.hello is None or link.load is None:
+            return WorkerRow(worker, None, "down", None, 0, 0, 0, None)
+        load = link.load
+        state = "ready" if load.ready else "not_ready"
+        return WorkerRow(
+            id=worker,
+            pid=link.hello.pid,
+            state=state,
+            gpu=load.gpu,
+            sessions=link.sessions,
+            speaking=load.speaking,
+            lag_ms=load.lag_ms,
+            metrics_url=link.hello.metrics_url,
+        )
+
+
+class _LinkWithEnd:
+    """Passes everything on to the link and tells the keeper when it is lost."""
+
+    def __init__(self, link: WorkerLink, lost: asyncio.Event) -> None:
+        self.link_up = link.link_up
+        self.frame = link.frame
+        self._link = link
+        self._lost = lost
+
+    def link_lost(self, link: LinkTransport) -> None:
+        self._lost.set()
+        self._link.link_lost(link)

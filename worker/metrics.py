@@ -1,0 +1,112 @@
+"""Every series of a worker, declared once. Counts are of this process's life."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+
+from common.audio import samples_to_seconds
+from common.metrics import LAG_BUCKETS_S, LATENCY_BUCKETS_S
+from worker.pipeline.effects import DecodeKind
+
+
+class WorkerMetrics:
+    """Its registry's series all carry the worker's id, so that many workers can stand in one exposition."""
+
+    def __init__(self, worker: str) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        self._worker = worker
+        registry = self.registry
+        self._sessions = Gauge(
+            "asr_sessions_active", "Live sessions.", ["worker", "state"], registry=registry
+        )
+        self._received = self._counter("asr_audio_received_seconds", "Audio received.")
+        self._finalized = self._counter("asr_audio_finalized_seconds", "Audio settled: locked, or no speech.")
+        self._busy = Counter(
+            "asr_compute_busy_seconds", "Compute time.", ["worker", "stage"], registry=registry
+        )
+        self._superseded = Counter(
+            "asr_decodes_superseded",
+            "Decodes replaced before they began.",
+            ["worker", "kind"],
+            registry=registry,
+        )
+        self._queue = Histogram(
+            "asr_decode_queue_seconds",
+            "Wait of a decode for the engine.",
+            ["worker", "kind"],
+            buckets=LATENCY_BUCKETS_S,
+            registry=registry,
+        )
+        self._first_partial = self._histogram("asr_first_partial_seconds", "Speech start to first text.")
+        self._final_latency = self._histogram("asr_final_latency_seconds", "Endpoint to final sent.")
+        self._lag = Gauge(
+            "asr_worker_lag_seconds", "Age of the oldest unheard audio.", ["worker"], registry=registry
+        )
+        self._lag_seen = Histogram(
+            "asr_worker_lag_distribution_seconds",
+            "The same, sampled at every heartbeat.",
+            ["worker"],
+            buckets=LAG_BUCKETS_S,
+            registry=registry,
+        )
+        self._evicted = self._counter("asr_sessions_evicted", "Sessions given up after their timeout.")
+        self._ended = Counter(
+            "asr_sessions_ended", "Sessions by outcome.", ["worker", "outcome"], registry=registry
+        )
+        self._rtfx = Gauge("asr_rtfx", "Audio settled over compute time.", ["worker"], registry=registry)
+        self._rtfx.labels(worker).set_function(self._rtfx_now)
+        self._settled_s = 0.0
+        self._busy_s = 0.0
+        for stage in ("vad", "decode"):
+            self._busy.labels(worker, stage)
+
+    def _counter(self, name: str, text: str) -> Counter:
+        counter = Counter(name, text, ["worker"], registry=self.registry)
+        counter.labels(self._worker)
+        return counter
+
+    def _histogram(self, name: str, text: str) -> Histogram:
+        histogram = Histogram(name, text, ["worker"], buckets=LATENCY_BUCKETS_S, registry=self.registry)
+        histogram.labels(self._worker)
+        return histogram
+
+    def _rtfx_now(self) -> float:
+        return self._settled_s / self._busy_s if self._busy_s else 0.0
+
+    def sessions(self, connected: int, speaking: int) -> None:
+        self._sessions.labels(self._worker, "connected").set(connected)
+        self._sessions.labels(self._worker, "speaking").set(speaking)
+
+    def received(self, samples: int) -> None:
+        self._received.labels(self._worker).inc(samples_to_seconds(samples))
+
+    def settled(self, samples: int) -> None:
+        self._settled_s += samples_to_seconds(samples)
+        self._finalized.labels(self._worker).inc(samples_to_seconds(samples))
+
+    def busy(self, stage: str, seconds: float) -> None:
+        self._busy_s += seconds
+        self._busy.labels(self._worker, stage).inc(seconds)
+
+    def superseded(self, kind: DecodeKind) -> None:
+        self._superseded.labels(self._worker, kind.name.lower()).inc()
+
+    def queued(self, kind: DecodeKind, seconds: float) -> None:
+        self._queue.labels(self._worker, kind.name.lower()).observe(seconds)
+
+    def first_partial(self, seconds: float) -> None:
+        self._first_partial.labels(self._worker).observe(seconds)
+
+    def final(self, seconds: float) -> None:
+        self._final_latency.labels(self._worker).observe(seconds)
+
+    def lag(self, seconds: float) -> None:
+        self._lag.labels(self._worker).set(seconds)
+        self._lag_seen.labels(self._worker).observe(seconds)
+
+    def evicted(self) -> None:
+        self._evicted.labels(self._worker).inc()
+
+    def ended(self, outcome: str) -> None:
+        self._ended.labels(self._worker, outcome).inc()

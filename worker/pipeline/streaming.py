@@ -1,0 +1,248 @@
+"""The pipeline of one live session: audio in, effects out.
+
+The owner feeds audio and marks, runs the VAD over the hops it is given, and brings decoded text back. It
+performs the effects in the order in which they come.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+import numpy as np
+
+from common.audio import Samples
+from common.checkpoint import Checkpoint
+from common.events import Committed, EndpointReason, SessionOptions, SpeechStarted, Stopped
+from common.silence import SilenceSchedule
+from worker.pipeline.effects import Decode, DecodeKind, Effect, Emit, Promote, ResetVad, Settle, Withdraw
+from worker.pipeline.hop import HOP_SAMPLES, Hop
+from worker.pipeline.partials import PartialPolicy, PartialSettings, speculation_due
+from worker.pipeline.segmenter import TAIL, Closed, Opened, OpenSegment, Rested, Segmenter, SegmenterState
+from worker.pipeline.timeline import AudioTimeline
+from worker.pipeline.transcript import Transcript
+from worker.text.repetition import without_runaway
+from worker.text.replacements import replace_words
+
+# A session that sends faster than it is decoded waits here, before its audio is even looked at.
+MAX_AWAITED_FINALS: Final = 2
+
+
+class Mark(Enum):
+    """Orders that hold for the audio sent before them."""
+
+    COMMIT = "commit"
+    STOP = "stop"
+
+
+_REASONS: Final = {Mark.COMMIT: EndpointReason.COMMIT, Mark.STOP: EndpointReason.STOP}
+
+
+@dataclass(slots=True)
+class _Speculation:
+    """A decode of the open segment ahead of its endpoint."""
+
+    segment: int
+    audio_to: int
+    text: str | None = None
+
+
+class StreamingPipeline:
+    def __init__(
+        self, options: SessionOptions, cap_samples: int, partials: PartialSettings, checkpoint: Checkpoint
+    ) -> None:
+        self._options = options
+        self._partial_settings = partials
+        self.timeline = AudioTimeline(checkpoint.audio_from)
+        self._cursor = checkpoint.vad_from
+        self._segmenter = Segmenter(SilenceSchedule(options.silence_schedule), cap_samples, checkpoint)
+        self._transcript = Transcript()
+        self._marks: deque[tuple[Mark, int]] = deque()
+        self._reached: Mark | None = None
+        self._policy: PartialPolicy | None = None
+        self._speculation: _Speculation | None = None
+        self._rested: Checkpoint | None = None
+        if (segment := self._segmenter.open_segment) is not None:
+            self._policy = PartialPolicy(partials, segment.start)
+
+    # --- what comes in -------------------------------------------------------------------------
+
+    def configure(self, options: SessionOptions) -> None:
+        self._options = options
+        self._segmenter.schedule = SilenceSchedule(options.silence_schedule)
+
+    @property
+    def options(self) -> SessionOptions:
+        return self._options
+
+    @property
+    def speaking(self) -> bool:
+        return self._segmenter.open_segment is not None
+
+    @property
+    def cursor(self) -> int:
+        """First sample that the VAD has not taken yet."""
+        return self._cursor
+
+    def push_audio(self, pcm: bytes) -> None:
+        self.timeline.append(pcm)
+
+    def mark(self, mark: Mark) -> None:
+        """The order holds for all audio pushed so far; `next_hop` stops there until it is carried out."""
+        self._marks.append((mark, self.timeline.end))
+
+    def next_hop(self) -> Samples | None:
+        """The hop at the cursor, shape (512,); None while it is not there, or must wait."""
+        if self._reached is not None or self._transcript.awaited >= MAX_AWAITED_FINALS:
+            return None
+        limit = self._marks[0][1] if self._marks else self.timeline.end
+        end = self._cursor + HOP_SAMPLES
+        return self.timeline.samples(self._cursor, end) if end <= limit else None
+
+    def push_hop(self, samples: Samples, speech: float) -> list[Effect]:
+        """The VAD's answer for the hop that `next_hop` gave."""
+        loudness = float(np.sqrt(np.mean(np.square(samples))))
+        hop = Hop(self._cursor, self._cursor + HOP_SAMPLES, speech, loudness)
+        self._cursor = hop.end
+        effects: list[Effect] = []
+        for action in self._segmenter.advance(hop):
+            match action:
+                case Opened(segment):
+                    self._policy = PartialPolicy(self._partial_settings, segment.start)
+                    effects.append(Emit(SpeechStarted(segment.index, segment.start)))
+                case Closed():
+                    effects += self._on_closed(action)
+                case Rested(checkpoint):
+                    effects += self._on_rested(checkpoint)
+        return effects + self._decodes_due() + self.carry_out_marks()
+
+    def carry_out_marks(self) -> list[Effect]:
+        """Carry out the orders that the cursor has come to. Not while a hop is with the VAD."""
+        if self._reached is not None or not self._marks:
+            return []
+        mark, position = self._marks[0]
+        if self._cursor + HOP_SAMPLES <= position:
+            return []
+        self._marks.popleft()
+        self._reached = mark
+        closed = self._segmenter.close(position, _REASONS[mark])
+        return (self._on_closed(closed) if closed else []) + self._answer_mark()
+
+    def apply(self, decode: Decode, text: str) -> list[Effect]:
+        """Text of a decode that was asked for; one that nobody waits for any more changes nothing."""
+        text = without_runaway(text.strip())
+        match decode.kind:
+            case DecodeKind.PARTIAL:
+                return self._apply_partial(decode, text)
+            case DecodeKind.SPECULATIVE:
+                return self._apply_speculative(decode, text)
+            case DecodeKind.FINAL:
+                return self._apply_final(decode.segment, text)
+
+    # --- segments ------------------------------------------------------------------------------
+
+    def _on_closed(self, closed: Closed) -> list[Effect]:
+        self._transcript.close(closed)
+        self._cursor = closed.checkpoint.vad_from
+        self._rested = None
+        speculation, self._speculation = self._speculation, None
+        self._policy = None
+        withdrawn = Withdraw(DecodeKind.PARTIAL, closed.segment.index)
+        effects: list[Effect] = [ResetVad(), withdrawn, *self._final_decode(closed, speculation)]
+        if closed.checkpoint.in_speech:
+            self._policy = PartialPolicy(self._partial_settings, closed.checkpoint.vad_from)
+            effects.append(Emit(SpeechStarted(closed.checkpoint.segment, closed.checkpoint.vad_from)))
+        return effects
+
+    def _final_decode(self, closed: Closed, speculation: _Speculation | None) -> list[Effect]:
+        segment = closed.segment
+        if speculation is None:
+            return [Decode(DecodeKind.FINAL, segment.index, segment.audio_from, closed.audio_to)]
+        if speculation.audio_to != closed.audio_to:
+            decode = Decode(DecodeKind.FINAL, segment.index, segment.audio_from, closed.audio_to)
+            return [Withdraw(DecodeKind.SPECULATIVE, segment.index), decode]
+        if speculation.text is None:
+            return [Promote(segment.index)]
+        return self._apply_final(segment.index, speculation.text)
+
+    def _on_rested(self, checkpoint: Checkpoint) -> list[Effect]:
+        self._cursor = checkpoint.vad_from
+        if self._transcript.awaited:
+            self._rested = checkpoint
+            return [ResetVad()]
+        return [ResetVad(), Settle(checkpoint)]
+
+    # --- decodes -------------------------------------------------------------------------------
+
+    def _decodes_due(self) -> list[Effect]:
+        segment = self._segmenter.open_segment
+        if segment is None:
+            return []
+        if self._segmenter.state is SegmenterState.TRAILING:
+            return self._speculate(segment)
+        return self._withdraw_speculation() + self._partial(segment)
+
+    def _speculate(self, segment: OpenSegment) -> list[Effect]:
+        silence = self._cursor - self._segmenter.speech_end
+        required = self._segmenter.required_silence(self._cursor)
+        if self._speculation is None and speculation_due(silence, required, TAIL):
+            audio_to = self._segmenter.speech_end + TAIL
+            self._speculation = _Speculation(segment.index, audio_to)
+            return [Decode(DecodeKind.SPECULATIVE, segment.index, segment.audio_from, audio_to)]
+        return self._partial(segment) if self._speculation is None else []
+
+    def _withdraw_speculation(self) -> list[Effect]:
+        if self._speculation is None:
+            return []
+        withdrawn, self._speculation = self._speculation, None
+        return [Withdraw(DecodeKind.SPECULATIVE, withdrawn.segment)]
+
+    def _partial(self, segment: OpenSegment) -> list[Effect]:
+        policy = self._policy
+        if policy is None or not policy.due(self._cursor, self._segmenter.speech_end):
+            return []
+        policy.requested(self._cursor)
+        start = policy.window_start(segment.audio_from, self._cursor)
+        return [Decode(DecodeKind.PARTIAL, segment.index, start, self._cursor)]
+
+    # --- text ----------------------------------------------------------------------------------
+
+    def _apply_partial(self, decode: Decode, text: str) -> list[Effect]:
+        segment = self._segmenter.open_segment
+        if segment is None or segment.index != decode.segment or self._policy is None:
+            return []
+        self._policy.answered(text)
+        event = self._transcript.partial(segment, text, decode.start, decode.end)
+        return [Emit(event)] if event is not None else []
+
+    def _apply_speculative(self, decode: Decode, text: str) -> list[Effect]:
+        speculation = self._speculation
+        if self._transcript.awaits(decode.segment, decode.end):
+            return self._apply_final(decode.segment, text)
+        if speculation is None or (speculation.segment, speculation.audio_to) != (decode.segment, decode.end):
+            return []
+        speculation.text = text
+        return self._apply_partial(decode, text)
+
+    def _apply_final(self, segment: int, text: str) -> list[Effect]:
+        effects: list[Effect] = []
+        text = replace_words(text, self._options.replacements)
+        for closed, final in self._transcript.final(segment, text):
+            effects += [Emit(final), Settle(closed.checkpoint)]
+        if self._transcript.awaited == 0 and self._rested is not None:
+            effects.append(Settle(self._rested))
+            self._rested = None
+        return effects + self._answer_mark()
+
+    def _answer_mark(self) -> list[Effect]:
+        """Once all that was closed is locked, the order that closed it is answered."""
+        if self._reached is None or self._transcript.awaited:
+            return []
+        reached, self._reached = self._reached, None
+        if reached is Mark.STOP:
+            everything = self.timeline.end
+            settled = Checkpoint(everything, everything)
+            return [Settle(settled), Emit(Stopped(everything))]
+        return [Emit(Committed(self.timeline.end)), *self.carry_out_marks()]

@@ -1,0 +1,166 @@
+"""One worker process: load, warm up, say ready, serve until told to stop or until the engine dies."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+from pathlib import Path
+from typing import Final
+
+import uvloop
+
+from common.clock import MonotonicClock
+from common.errors import EngineFailed
+from common.link import Load
+from common.link_transport import LinkTransport
+from common.logs import configure_logs
+from common.notify import notify_ready
+from common.ops_server import OpsServer, json_reply, metrics_reply, ready_reply
+from common.process import BOOT_FAILED, end_with_parent, wait_for_stop_signal
+from common.settings import Settings
+from worker.engines.base import EngineDead, SegmentEngine
+from worker.engines.registry import create_engine
+from worker.metrics import WorkerMetrics
+from worker.scheduler.runner import DecodeScheduler
+from worker.server import GatewayLinks, hello_of
+from worker.session import Services
+from worker.session_table import SessionTable
+from worker.vad.pool import VadPool
+from worker.vad.registry import create_vad
+
+log = logging.getLogger(__name__)
+
+HEARTBEAT_S: Final = 0.5
+ENGINE_DIED: Final = 4
+
+
+def socket_path(run_dir: Path, index: int) -> Path:
+    return run_dir / f"worker-{index}.sock"
+
+
+class WorkerProcess:
+    """Everything one worker owns, put together."""
+
+    def __init__(self, settings: Settings, index: int, engine: SegmentEngine) -> None:
+        self._settings = settings
+        self._index = index
+        self._engine = engine
+        clock = MonotonicClock()
+        self._metrics = WorkerMetrics(str(index))
+        self._vad = VadPool(create_vad(settings.vad), self._metrics, clock)
+        self._scheduler = DecodeScheduler(engine, self._metrics, clock)
+        self._table = SessionTable(settings.session_timeout, self._metrics, clock)
+        services = Services(self._vad, self._scheduler, self._metrics, clock, engine.capabilities, settings)
+        url = f"http://{settings.ops_host}:{settings.worker_ops_port + index}/metrics"
+        self._links = GatewayLinks(hello_of(str(index), url), self._table, services, self._load)
+        self._ready = False
+
+    def _load(self) -> Load:
+        lag_s = max([self._scheduler.lag_s(), *(session.lag_s() for session in self._table)])
+        return Load(
+            ready=self._ready,
+            sessions=len(self._table),
+            speaking=self._table.speaking(),
+            lag_ms=round(lag_s * 1000),
+            progress=self._vad.ticks + self._scheduler.decodes,
+            gpu=None,
+        )
+
+    async def serve(self) -> None:
+        """Until a stop signal. Raises `EngineDead`."""
+        await self._engine.start()
+        # What start-up made lives for ever: the collector need not look at it again.
+        gc.freeze()
+        ops = self._start_ops()
+        try:
+            await self._serve_links()
+        finally:
+            ops.close()
+            await self._engine.close()
+
+    def _start_ops(self) -> OpsServer:
+        ops = OpsServer(
+            self._settings.ops_host,
+            self._settings.worker_ops_port + self._index,
+            {
+                "/metrics": lambda: metrics_reply(self._metrics.registry),
+                "/healthz": lambda: json_reply({"status": "ok"}),
+                "/readyz": lambda: ready_reply(self._ready, "" if self._ready else "not ready"),
+                "/sessions": lambda: json_reply({"sessions": self._table.ids()}),
+            },
+        )
+        ops.start()
+        return ops
+
+    async def _serve_links(self) -> None:
+        path = socket_path(_run_dir(self._settings), self._index)
+        path.unlink(missing_ok=True)
+        loop = asyncio.get_running_loop()
+        server = await loop.create_unix_server(lambda: LinkTransport(self._links), str(path))
+        self._set_ready(True)
+        notify_ready()
+        try:
+            await self._work_until_stopped()
+        finally:
+            self._set_ready(False)
+            self._links.close()
+            server.close()
+            path.unlink(missing_ok=True)
+
+    async def _work_until_stopped(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            serving = [
+                tasks.create_task(self._vad.run(), name="vad"),
+                tasks.create_task(self._run_scheduler(), name="scheduler"),
+                tasks.create_task(self._keep_house(), name="housekeeping"),
+            ]
+            await wait_for_stop_signal()
+            for task in serving:
+                task.cancel()
+
+    async def _run_scheduler(self) -> None:
+        try:
+            await self._scheduler.run()
+        except* EngineDead:
+            # Said before the process ends, so that nobody takes the silence for an empty transcript.
+            self._set_ready(False)
+            self._table.fail_all(EngineFailed())
+            raise
+
+    async def _keep_house(self) -> None:
+        while True:
+            await asyncio.sleep(HEARTBEAT_S)
+            for session in self._table.evict_silent():
+                log.warning("session evicted", extra={"session": session.id})
+            self._table.report()
+            self._metrics.lag(self._load().lag_ms / 1000)
+            self._links.announce_load()
+
+    def _set_ready(self, ready: bool) -> None:
+        self._ready = ready
+        self._links.announce_load()
+
+
+def _run_dir(settings: Settings) -> Path:
+    if settings.run_dir is None:
+        raise ValueError("a worker needs run_dir, the folder where its gateways look for its socket")
+    return settings.run_dir
+
+
+def run(settings: Settings, index: int) -> None:
+    """Run worker `index` until it is told to stop. Exits with `BOOT_FAILED` or `ENGINE_DIED`."""
+    configure_logs(f"worker-{index}", settings.log_level)
+    if "NOTIFY_SOCKET" in os.environ:
+        end_with_parent()
+    try:
+        _run_dir(settings)
+        process = WorkerProcess(settings, index, create_engine(settings))
+        uvloop.run(process.serve())
+    except* EngineDead as errors:
+        log.critical("engine died", exc_info=errors)
+        raise SystemExit(ENGINE_DIED) from None
+    except* Exception as errors:
+        log.critical("worker ended by an error", exc_info=errors)
+        raise SystemExit(BOOT_FAILED) from None

@@ -1,0 +1,91 @@
+"""What to decode next: finals before speculative finals before partials, the earliest deadline first.
+
+A newer partial of a segment replaces the queued one; its final removes both partial and speculation. What
+was replaced is never decoded: audio is only looked at when a request is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from worker.pipeline.effects import DecodeKind
+
+Owner = TypeVar("Owner", bound=Hashable)
+
+
+@dataclass(frozen=True, slots=True)
+class Queued(Generic[Owner]):
+    """A request for `owner` (a session); smaller deadlines first among one kind."""
+
+    owner: Owner
+    kind: DecodeKind
+    segment: int
+    start: int
+    end: int
+    deadline: float
+
+
+class DecodeQueue(Generic[Owner]):
+    """At most one request of a kind and segment for each owner, so its length is bounded by its owners."""
+
+    def __init__(self) -> None:
+        self._entries: dict[tuple[Owner, DecodeKind, int], tuple[int, Queued[Owner]]] = {}
+        self._arrivals = 0
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def push(self, request: Queued[Owner]) -> list[Queued[Owner]]:
+        """Queue it; returns what it replaced."""
+        replaced = self._replaced_by(request)
+        for old in replaced:
+            del self._entries[_key(old)]
+        self._arrivals += 1
+        self._entries[_key(request)] = (self._arrivals, request)
+        return replaced
+
+    def pop(self) -> Queued[Owner] | None:
+        """The best request now, taken out."""
+        if not self._entries:
+            return None
+        _, request = min(self._entries.values(), key=_rank)
+        del self._entries[_key(request)]
+        return request
+
+    def promote(self, owner: Owner, segment: int, deadline: float) -> bool:
+        """A queued speculation is wanted as the final; False if it is not queued."""
+        entry = self._entries.pop((owner, DecodeKind.SPECULATIVE, segment), None)
+        if entry is None:
+            return False
+        old = entry[1]
+        self.push(Queued(owner, DecodeKind.FINAL, segment, old.start, old.end, deadline))
+        return True
+
+    def withdraw(self, owner: Owner, kind: DecodeKind, segment: int) -> None:
+        """Nobody wants this decode any more."""
+        self._entries.pop((owner, kind, segment), None)
+
+    def remove_owner(self, owner: Owner) -> None:
+        for key in [key for key in self._entries if key[0] == owner]:
+            del self._entries[key]
+
+    def oldest_deadline(self, kind: DecodeKind) -> float | None:
+        return min(
+            (entry.deadline for _, entry in self._entries.values() if entry.kind is kind), default=None
+        )
+
+    def _replaced_by(self, request: Queued[Owner]) -> list[Queued[Owner]]:
+        kinds = {DecodeKind.FINAL: (DecodeKind.FINAL, DecodeKind.SPECULATIVE, DecodeKind.PARTIAL)}
+        keys = [(request.owner, kind, request.segment) for kind in kinds.get(request.kind, (request.kind,))]
+        return [self._entries[key][1] for key in keys if key in self._entries]
+
+
+def _key(request: Queued[Owner]) -> tuple[Owner, DecodeKind, int]:
+    return request.owner, request.kind, request.segment
+
+
+def _rank(entry: tuple[int, Queued[Owner]]) -> tuple[DecodeKind, float, int]:
+    arrival, request = entry
+    return request.kind, request.deadline, arrival

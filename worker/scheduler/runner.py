@@ -1,0 +1,104 @@
+"""Drives the engine: takes the best request whenever it has room, brings the text back to its session."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Hashable
+from typing import Final, Protocol
+
+from common.clock import Clock
+from worker.engines.base import EngineDead, EngineError, Hypothesis, SegmentEngine, TranscribeRequest
+from worker.metrics import WorkerMetrics
+from worker.pipeline.effects import Decode, DecodeKind
+from worker.scheduler.decode_queue import DecodeQueue, Queued
+
+log = logging.getLogger(__name__)
+
+# This many failures in a row are no accident of one window of audio.
+MAX_FAILURES_IN_A_ROW: Final = 3
+
+
+class DecodeOwner(Hashable, Protocol):
+    """A session as the scheduler sees it."""
+
+    def request_for(self, decode: Decode) -> TranscribeRequest | None:
+        """The audio, looked at only now; None if the session has ended."""
+        ...
+
+    def decoded(self, decode: Decode, hypothesis: Hypothesis) -> None: ...
+
+    def decode_failed(self, decode: Decode) -> None: ...
+
+
+class DecodeScheduler:
+    def __init__(self, engine: SegmentEngine, metrics: WorkerMetrics, clock: Clock) -> None:
+        self._engine = engine
+        self._metrics = metrics
+        self._clock = clock
+        self._queue: DecodeQueue[DecodeOwner] = DecodeQueue()
+        self._wake = asyncio.Event()
+        self._room = asyncio.Semaphore(engine.capabilities.max_in_flight)
+        self._failures = 0
+        self.decodes = 0
+
+    def submit(self, owner: DecodeOwner, decode: Decode) -> None:
+        deadline = self._clock.now()
+        request = Queued(owner, decode.kind, decode.segment, decode.start, decode.end, deadline)
+        for replaced in self._queue.push(request):
+            self._metrics.superseded(replaced.kind)
+        self._wake.set()
+
+    def promote(self, owner: DecodeOwner, segment: int) -> None:
+        self._queue.promote(owner, segment, self._clock.now())
+
+    def withdraw(self, owner: DecodeOwner, kind: DecodeKind, segment: int) -> None:
+        self._queue.withdraw(owner, kind, segment)
+
+    def remove(self, owner: DecodeOwner) -> None:
+        self._queue.remove_owner(owner)
+
+    def lag_s(self) -> float:
+        """How long the oldest final has been waiting."""
+        oldest = self._queue.oldest_deadline(DecodeKind.FINAL)
+        return 0.0 if oldest is None else max(0.0, self._clock.now() - oldest)
+
+    async def run(self) -> None:
+        """Serve until cancelled. Raises `EngineDead` once the engine can do no more."""
+        async with asyncio.TaskGroup() as decodes:
+            while True:
+                await self._wake.wait()
+                await self._room.acquire()
+                request = self._queue.pop()
+                if request is None:
+                    self._room.release()
+                    self._wake.clear()
+                else:
+                    decodes.create_task(self._decode(request), name=f"decode:{request.kind.name.lower()}")
+
+    async def _decode(self, request: Queued[DecodeOwner]) -> None:
+        owner = request.owner
+        decode = Decode(request.kind, request.segment, request.start, request.end)
+        self._metrics.queued(request.kind, self._clock.now() - request.deadline)
+        try:
+            if (wanted := owner.request_for(decode)) is not None:
+                self._on_success(owner, decode, await self._engine.transcribe(wanted))
+        except EngineError as error:
+            self._on_failure(owner, decode, error)
+        finally:
+            self._room.release()
+
+    def _on_success(self, owner: DecodeOwner, decode: Decode, hypothesis: Hypothesis) -> None:
+        self._failures = 0
+        self.decodes += 1
+        self._metrics.busy("decode", hypothesis.busy_s)
+        owner.decoded(decode, hypothesis)
+
+    def _on_failure(self, owner: DecodeOwner, decode: Decode, error: EngineError) -> None:
+        self._failures += 1
+        log.error(
+            "decode failed", extra={"kind": decode.kind.name, "in_a_row": self._failures}, exc_info=error
+        )
+        owner.decode_failed(decode)
+        if self._failures >= MAX_FAILURES_IN_A_ROW:
+            raise EngineDead(f"{self._failures} decodes in a row failed") from error

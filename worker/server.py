@@ -1,0 +1,130 @@
+"""Takes links from gateways and turns their frames into calls on sessions."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from common.errors import InternalError, VoxshardError
+from common.events import Failed
+from common.link import LINK_VERSION, Configured, Frame, FrameType, Hello, Load, LinkError, Open, Opened
+from common.link_transport import LinkTransport
+from worker.pipeline.streaming import Mark
+from worker.session import Services, SessionLife, WorkerSession
+from worker.session_meter import CREDIT_SAMPLES
+from worker.session_table import SessionTable
+
+log = logging.getLogger(__name__)
+
+_MARKS: Final = {FrameType.COMMIT: Mark.COMMIT, FrameType.STOP: Mark.STOP}
+
+
+class GatewayLinks:
+    """Owner of all links of this worker; each link's streams are sessions of that gateway."""
+
+    def __init__(
+        self, hello: Hello, table: SessionTable, services: Services, load: Callable[[], Load]
+    ) -> None:
+        self._hello = hello
+        self._table = table
+        self._services = services
+        self._load = load
+        self._streams: dict[LinkTransport, dict[int, tuple[int, WorkerSession]]] = {}
+
+    # --- LinkOwner -----------------------------------------------------------------------------
+
+    def link_up(self, link: LinkTransport) -> None:
+        self._streams[link] = {}
+        link.send(FrameType.HELLO, self._hello)
+        link.send(FrameType.LOAD, self._load())
+
+    def link_lost(self, link: LinkTransport) -> None:
+        self._streams.pop(link, None)
+        self._table.remove_owned(link)
+
+    def frame(self, link: LinkTransport, frame: Frame) -> None:
+        match frame.kind:
+            case FrameType.HELLO:
+                self._greet(frame.payload)
+            case FrameType.PING:
+                self._table.heard_from(link)
+            case FrameType.OPEN:
+                self._open(link, frame, frame.payload)
+            case _:
+                self._for_session(link, frame)
+
+    # --- frames --------------------------------------------------------------------------------
+
+    def _greet(self, hello: Hello) -> None:
+        if hello.version != LINK_VERSION:
+            raise LinkError(f"{hello.name} speaks version {hello.version}, this worker {LINK_VERSION}")
+        log.info("gateway connected", extra={"gateway": hello.name, "gateway_pid": hello.pid})
+
+    def _open(self, link: LinkTransport, frame: Frame, request: Open) -> None:
+        def send(kind: FrameType, payload: msgspec.Struct) -> None:
+            link.send(kind, payload, stream=frame.stream, epoch=frame.epoch)
+            if kind in (FrameType.STOPPED, FrameType.FAILED):
+                self._forget(link, frame.stream)
+
+        try:
+            self._table.check_free(request.session)
+        except VoxshardError as error:
+            link.send(
+                FrameType.FAILED, Failed(error.code, error.text), stream=frame.stream, epoch=frame.epoch
+            )
+            return
+        pipeline = self._services.pipeline(request.options, request.checkpoint)
+        session = WorkerSession(request.session, send, self._services, pipeline)
+        self._streams[link][frame.stream] = (frame.epoch, session)
+        self._table.add(session, link)
+        send(FrameType.OPENED, Opened(CREDIT_SAMPLES))
+
+    def _for_session(self, link: LinkTransport, frame: Frame) -> None:
+        epoch, session = self._streams[link].get(frame.stream, (-1, None))
+        if session is None or frame.epoch != epoch:
+            # The session ended here while the frame was on its way, or the frame is of a former placement.
+            return
+        try:
+            self._deliver(link, session, frame)
+        except Exception:
+            # The boundary of a session: whatever goes wrong in it must not end the others.
+            log.exception("session failed", extra={"session": session.id})
+            session.fail(InternalError())
+
+    def _deliver(self, link: LinkTransport, session: WorkerSession, frame: Frame) -> None:
+        match frame.kind:
+            case FrameType.AUDIO:
+                session.audio(frame.payload)
+            case FrameType.CONFIGURE:
+                configured: Configured = frame.payload
+                session.configure(configured.options)
+            case FrameType.COMMIT | FrameType.STOP:
+                session.mark(_MARKS[frame.kind])
+            case FrameType.CLOSE:
+                self._forget(link, frame.stream)
+            case _:
+                raise LinkError(f"{frame.kind.name} is not for a worker")
+
+    def _forget(self, link: LinkTransport, stream: int) -> None:
+        _, session = self._streams.get(link, {}).pop(stream, (0, None))
+        if session is not None:
+            self._table.remove(session, SessionLife.DROPPED)
+
+    # --- to all gateways -----------------------------------------------------------------------
+
+    def announce_load(self) -> None:
+        load = self._load()
+        for link in self._streams:
+            link.send(FrameType.LOAD, load)
+
+    def close(self) -> None:
+        for link in list(self._streams):
+            link.close()
+
+
+def hello_of(worker: str, metrics_url: str) -> Hello:
+    return Hello(LINK_VERSION, worker, os.getpid(), metrics_url)

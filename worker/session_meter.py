@@ -1,0 +1,80 @@
+"""What is counted and timed of one session."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from common.audio import seconds_to_samples
+from common.clock import Clock
+from common.events import Committed, EndpointReason, Partial, SpeechStarted, Stopped
+from common.events import Final as FinalEvent
+from worker.arrivals import Arrivals
+from worker.metrics import WorkerMetrics
+
+# Audio that a gateway may have in flight to a session: enough to keep the VAD busy when a client sends a
+# whole file at once, small enough that a thousand sessions cost little.
+CREDIT_SAMPLES: Final = seconds_to_samples(4)
+# Credit goes back in pieces of this size, not with every hop.
+_CREDIT_QUANTUM: Final = CREDIT_SAMPLES // 8
+
+
+@dataclass(slots=True)
+class SessionMeter:
+    """How far the session has got, where both figures only ever rise."""
+
+    settled: int
+    credited: int
+
+    def settle(self, sample: int) -> int:
+        """Samples newly settled."""
+        advanced = max(0, sample - self.settled)
+        self.settled += advanced
+        return advanced
+
+    def credit_due(self, cursor: int) -> int:
+        """Samples to give back; a VAD sent back by a cut has been paid for its hops before."""
+        due = cursor - self.credited
+        if due < _CREDIT_QUANTUM:
+            return 0
+        self.credited = cursor
+        return due
+
+
+class SessionTiming:
+    """Latencies of one session, from the arrival of the audio to the sending of the text."""
+
+    def __init__(self, metrics: WorkerMetrics, clock: Clock) -> None:
+        self._metrics = metrics
+        self._clock = clock
+        self._arrivals = Arrivals()
+        self._starts: dict[int, int] = {}
+        self._marked_at = 0.0
+
+    def arrived(self, end: int) -> None:
+        self._arrivals.add(end, self._clock.now())
+
+    def marked(self) -> None:
+        self._marked_at = self._clock.now()
+
+    def trim(self, before: int) -> None:
+        self._arrivals.trim(before)
+
+    def age_of(self, sample: int) -> float:
+        arrived = self._arrivals.time_of(sample)
+        return 0.0 if arrived is None else max(0.0, self._clock.now() - arrived)
+
+    def observe(self, event: SpeechStarted | Partial | FinalEvent | Committed | Stopped) -> None:
+        match event:
+            case SpeechStarted():
+                self._starts[event.segment] = event.start
+            case Partial() if event.text and event.segment in self._starts:
+                self._metrics.first_partial(self.age_of(self._starts.pop(event.segment)))
+            case FinalEvent():
+                self._starts.pop(event.segment, None)
+                self._metrics.final(self._since_endpoint(event))
+
+    def _since_endpoint(self, final: FinalEvent) -> float:
+        if final.reason in (EndpointReason.COMMIT, EndpointReason.STOP):
+            return self._clock.now() - self._marked_at
+        return self.age_of(final.endpoint - 1)

@@ -1,0 +1,92 @@
+"""All live sessions of this process, by id, each with the link it belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from common.clock import Clock
+from common.errors import SessionEvicted, SessionInUse, VoxshardError
+from worker.metrics import WorkerMetrics
+from worker.session import SessionLife, WorkerSession
+
+
+@dataclass(slots=True)
+class _Entry:
+    session: WorkerSession
+    owner: object
+    heard_at: float
+
+
+class SessionTable:
+    """A session stays while its gateway gives signs of life; after `timeout_s` without one it is evicted."""
+
+    def __init__(self, timeout_s: float, metrics: WorkerMetrics, clock: Clock) -> None:
+        self._timeout_s = timeout_s
+        self._metrics = metrics
+        self._clock = clock
+        self._entries: dict[str, _Entry] = {}
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __iter__(self) -> Iterator[WorkerSession]:
+        return iter([entry.session for entry in self._entries.values()])
+
+    def ids(self) -> list[str]:
+        """Safe to call from any thread: one step of the interpreter."""
+        return list(self._entries)
+
+    def check_free(self, session_id: str) -> None:
+        """Raises `SessionInUse` while a session with this id is live."""
+        if session_id in self._entries:
+            raise SessionInUse()
+
+    def add(self, session: WorkerSession, owner: object) -> None:
+        """`owner` is the link through which the session is fed."""
+        self._entries[session.id] = _Entry(session, owner, self._clock.now())
+        self._report()
+
+    def heard_from(self, owner: object) -> None:
+        """A sign of life of a gateway keeps all its sessions; it is the gateway that watches its clients."""
+        now = self._clock.now()
+        for entry in self._entries.values():
+            if entry.owner is owner:
+                entry.heard_at = now
+
+    def remove(self, session: WorkerSession, life: SessionLife) -> None:
+        """End a session and forget it; idempotent."""
+        session.end(life)
+        entry = self._entries.get(session.id)
+        if entry is not None and entry.session is session:
+            del self._entries[session.id]
+        self._report()
+
+    def remove_owned(self, owner: object) -> None:
+        """The link is gone, and with it everybody on it."""
+        for entry in [entry for entry in self._entries.values() if entry.owner is owner]:
+            self.remove(entry.session, SessionLife.DROPPED)
+
+    def evict_silent(self) -> list[WorkerSession]:
+        """Evict what has had no sign of life for the timeout; returns them."""
+        limit = self._clock.now() - self._timeout_s
+        silent = [entry.session for entry in self._entries.values() if entry.heard_at < limit]
+        for session in silent:
+            session.fail(SessionEvicted(), SessionLife.EVICTED)
+            self.remove(session, SessionLife.EVICTED)
+            self._metrics.evicted()
+        return silent
+
+    def fail_all(self, error: VoxshardError) -> None:
+        for session in self:
+            session.fail(error)
+            self.remove(session, SessionLife.FAILED)
+
+    def speaking(self) -> int:
+        return sum(session.pipeline.speaking for session in self)
+
+    def report(self) -> None:
+        self._report()
+
+    def _report(self) -> None:
+        self._metrics.sessions(len(self), self.speaking())

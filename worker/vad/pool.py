@@ -1,0 +1,82 @@
+"""One VAD for all sessions: each tick takes one hop from everyone who has one, and calls the model once."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, Protocol
+
+import numpy as np
+
+from common.audio import Samples
+from common.clock import Clock
+from worker.metrics import WorkerMetrics
+from worker.vad.base import VadModel, VadState
+
+# Hops that become ready within this time share a call. Small beside a hop (32 ms), long beside the call.
+GATHER_S: Final = 0.004
+
+
+class HopSource(Protocol):
+    """A session as the pool sees it. A source that gave a hop is asked again after its answer."""
+
+    vad_state: VadState
+
+    def next_hop(self) -> Samples | None: ...
+
+    def hop_done(self, samples: Samples, speech: float, state: VadState) -> None: ...
+
+
+class VadPool:
+    """Owns the model and the one thread that may call it."""
+
+    def __init__(self, model: VadModel, metrics: WorkerMetrics, clock: Clock) -> None:
+        self._model = model
+        self._metrics = metrics
+        self._clock = clock
+        self._ready: dict[HopSource, None] = {}
+        self._wake = asyncio.Event()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="vad")
+        self.ticks = 0
+
+    def fresh_state(self) -> VadState:
+        return self._model.fresh_state()
+
+    def offer(self, source: HopSource) -> None:
+        """The source may have a hop now."""
+        self._ready[source] = None
+        self._wake.set()
+
+    def withdraw(self, source: HopSource) -> None:
+        self._ready.pop(source, None)
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        try:
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                await self._tick()
+                await asyncio.sleep(0 if self._ready else GATHER_S)
+        finally:
+            self._thread.shutdown(wait=True)
+
+    async def _tick(self) -> None:
+        batch = self._gather()
+        if not batch:
+            return
+        began = self._clock.now()
+        hops = np.stack([samples for _, samples in batch])
+        states = [source.vad_state for source, _ in batch]
+        loop = asyncio.get_running_loop()
+        speech, states = await loop.run_in_executor(self._thread, self._model.forward, hops, states)
+        self._metrics.busy("vad", self._clock.now() - began)
+        self.ticks += 1
+        for (source, samples), probability, state in zip(batch, speech, states, strict=True):
+            source.hop_done(samples, probability, state)
+            self.offer(source)
+
+    def _gather(self) -> list[tuple[HopSource, Samples]]:
+        offered, self._ready = self._ready, {}
+        batch = [(source, source.next_hop()) for source in offered]
+        return [(source, samples) for source, samples in batch if samples is not None]
