@@ -13,30 +13,48 @@ import typer
 from common.settings import Settings, SettingsError, load_settings
 
 
-def with_settings(command: Callable[[Settings], None]) -> Callable[..., None]:
-    """A typer command that takes every setting as a flag, and `--config FILE`, and calls `command`."""
+def with_settings(command: Callable[..., None]) -> Callable[..., None]:
+    """A typer command that takes every setting as a flag, and `--config FILE`, and calls `command`.
+
+    `command` takes the `Settings` first; what else it takes are flags of its own, annotated for typer.
+    """
+    own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
 
     def run(**flags: Any) -> None:
-        given = {name: value for name, value in flags.items() if value is not None}
-        config = given.pop("config", None)
-        show = given.pop("print_settings", False)
-        try:
-            settings = load_settings(given, config=config)
-        except SettingsError as error:
-            raise typer.BadParameter(str(error)) from error
+        arguments = {parameter.name: flags.pop(parameter.name) for parameter in own}
+        show = flags.pop("print_settings")
+        settings = _load(flags)
         if show:
             typer.echo(settings.model_dump_json(indent=2))
             return
-        command(settings)
+        command(settings, **arguments)
 
-    options = [_option(name, _flag_type(field.annotation), field.description or "") for name, field in Settings.model_fields.items()]
-    options.append(_option("config", Path, "TOML file with settings"))
-    options.append(_option("print_settings", bool, "print all settings and end"))
+    options = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
+    options += _settings_options()
     run.__name__ = command.__name__
     run.__doc__ = command.__doc__
     run.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]
     run.__annotations__ = {option.name: option.annotation for option in options}
     return run
+
+
+def _load(flags: dict[str, Any]) -> Settings:
+    given = {name: value for name, value in flags.items() if value is not None}
+    config = given.pop("config", None)
+    try:
+        return load_settings(given, config=config)
+    except SettingsError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def _settings_options() -> list[inspect.Parameter]:
+    options = [
+        _option(name, _flag_type(field.annotation), field.description or "")
+        for name, field in Settings.model_fields.items()
+    ]
+    options.append(_option("config", Path, "TOML file with settings"))
+    options.append(_option("print_settings", bool, "print all settings and end"))
+    return options
 
 
 def _option(name: str, kind: type, description: str) -> inspect.Parameter:

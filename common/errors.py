@@ -71,6 +71,10 @@ class NotStarted(VoxshardError):
     http_status = 409
 
 
+class StopWithoutStart(NotStarted):
+    """The same for the client, but a STOP is answered `stopped` all the same."""
+
+
 class AlreadyStarted(VoxshardError):
     code = "already_started"
     message = "START ignored: the session is running already"

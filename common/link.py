@@ -17,8 +17,8 @@ from typing import Any, Final
 import msgspec
 
 from common.checkpoint import Checkpoint
-from common.events import Committed, Failed, Final as FinalEvent, Partial, SessionOptions, Settled
-from common.events import SpeechStarted, Stopped
+from common.events import Committed, Failed, Partial, SessionOptions, Settled, SpeechStarted, Stopped
+from common.events import Final as FinalEvent
 
 LINK_VERSION: Final = 1
 HEADER: Final = struct.Struct("!IIBBHI")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Final
 
-from common.errors import AlreadyStarted, NotStarted, VoxshardError
+from common.errors import AlreadyStarted, NotStarted, StopWithoutStart, VoxshardError
 from common.events import Audio, Command, Commit, Configure, KeepAlive, Start, Stop
 
 
@@ -39,7 +39,7 @@ TRANSITIONS: Final[dict[SessionState, dict[type[Command], SessionState]]] = {
 }
 
 _REFUSALS: Final[dict[SessionState, dict[type[Command], type[VoxshardError]]]] = {
-    SessionState.IDLE: {Audio: NotStarted, Commit: NotStarted, Stop: NotStarted},
+    SessionState.IDLE: {Audio: NotStarted, Commit: NotStarted, Stop: StopWithoutStart},
     SessionState.STREAMING: {Start: AlreadyStarted},
 }
 

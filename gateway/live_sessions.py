@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Protocol
 
 from common.errors import SessionInUse
@@ -19,14 +20,11 @@ class LiveSessions:
         self._connections: set[Limited] = set()
         self._ids: set[str] = set()
         self._metrics = metrics
+        self._empty = asyncio.Event()
 
     @property
     def count(self) -> int:
         return len(self._ids)
-
-    @property
-    def connections(self) -> int:
-        return len(self._connections)
 
     def check_free(self, session_id: str) -> None:
         """Raises `SessionInUse` while a session with this id is live here."""
@@ -35,10 +33,13 @@ class LiveSessions:
 
     def joined(self, connection: Limited) -> None:
         self._connections.add(connection)
+        self._empty.clear()
         self._report()
 
     def left(self, connection: Limited) -> None:
         self._connections.discard(connection)
+        if not self._connections:
+            self._empty.set()
         self._report()
 
     def started(self, session_id: str) -> None:
@@ -53,9 +54,12 @@ class LiveSessions:
         for connection in list(self._connections):
             connection.check_limits(now)
 
-    def restart(self) -> None:
+    async def restart(self) -> None:
+        """Send everybody away; returns when the last one has gone."""
         for connection in list(self._connections):
             connection.restart()
+        if self._connections:
+            await self._empty.wait()
 
     def _report(self) -> None:
         self._metrics.connected(len(self._connections), len(self._ids))

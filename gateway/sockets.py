@@ -31,9 +31,7 @@ def bind_socket(host: str, port: int, *, reuse_port: bool = False) -> socket.soc
         raise CannotListen(host, port, cause) from error
 
 
-def _listening(
-    listener: socket.socket, address: tuple[object, ...], *, reuse_port: bool
-) -> socket.socket:
+def _listening(listener: socket.socket, address: tuple[object, ...], *, reuse_port: bool) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if reuse_port:

@@ -9,114 +9,35 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from enum import IntEnum
+from collections.abc import Callable
 from http import HTTPStatus
-from typing import Final, Protocol
+from typing import Final, TypeVarTuple, cast
 from urllib.parse import parse_qsl, unquote
 
 from websockets.exceptions import PayloadTooBig
-from websockets.frames import CloseCode, Frame, Opcode
+from websockets.frames import CloseCode, Frame
 from websockets.http11 import Request as Handshake
-from websockets.protocol import Event, State
+from websockets.protocol import Event
 from websockets.server import ServerProtocol
 
 from common.errors import FrameTooLarge, VoxshardError
+from gateway.connection import DEFAULT_LIMITS, Connection, Handler, Limits, Request
 from gateway.sockets import BACKLOG, bind_socket
+from gateway.ws_assembly import Assembly
+from gateway.ws_sender import Phase, Sender
+
+__all__ = ["Connection", "Handler", "Limits", "Request", "serve"]
 
 log = logging.getLogger(__name__)
 
-# The library stops reading at a frame above this. It is far above `Limits.message_bytes`, so that most
-# messages that are too large are read to their end and the client is there to read why.
-LIBRARY_MAX_BYTES: Final = 1 << 20
-# At debug level the library logs what the messages say, at info level a line for every connection.
+# The library reads no frame above this. It is far above `Limits.message_bytes`, so that all but absurd
+# messages are read to their end and the client gets to read why they were refused.
+_LIBRARY_MAX_BYTES: Final = 1 << 20
+# At debug level the library logs what the messages say, at info level two lines for every connection.
 _LIBRARY_LOG: Final = logging.getLogger(f"{__name__}.library")
 _LIBRARY_LOG.setLevel(logging.ERROR)
 
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Bounds of one connection."""
-
-    message_bytes: int = 65_536
-    handshake_s: float = 5.0
-    close_s: float = 10.0
-    ping_interval_s: float = 20.0
-    # Both small: what a client does not read has to show here, not to vanish in the kernel.
-    high_water_bytes: int = 65_536
-    kernel_buffer_bytes: int = 65_536
-    # Pongs are written whether or not they are read; a client that only sends pings is cut here.
-    unread_bytes: int = 4 << 20
-
-
-DEFAULT_LIMITS: Final = Limits()
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """How a client asked for its connection: of repeated query fields and headers the first."""
-
-    path: str
-    query: Mapping[str, str]
-    # Names in lower case.
-    headers: Mapping[str, str]
-    peer: str
-
-    def header(self, name: str) -> str | None:
-        return self.headers.get(name.lower())
-
-
-class Connection(Protocol):
-    """What a handler may do. Once the connection is closing, from either side, all of it does nothing."""
-
-    @property
-    def buffered_bytes(self) -> int:
-        """Sent, but not yet taken by the kernel."""
-        ...
-
-    @property
-    def writable(self) -> bool:
-        """False from above the high water mark until below the low one; a hint, sending still works."""
-        ...
-
-    def send_text(self, message: str) -> None: ...
-
-    def close(self, code: int, reason: str = "") -> None:
-        """Send a close frame behind all that was sent; after `Limits.close_s` the transport is aborted."""
-        ...
-
-    def abort(self) -> None:
-        """Drop the connection and what was not yet sent."""
-        ...
-
-    def pause_reading(self) -> None:
-        """Receive nothing more; messages received already are still delivered. `close` reads on."""
-        ...
-
-    def resume_reading(self) -> None: ...
-
-
-class Handler(Protocol):
-    """One for each accepted connection. What it raises is logged and closes the connection 1011."""
-
-    def connected(self, connection: Connection, request: Request) -> None: ...
-
-    def text(self, message: str) -> None: ...
-
-    def binary(self, message: bytes) -> None: ...
-
-    def rejected(self, error: VoxshardError) -> None:
-        """A message was not accepted and none will follow: send the error now, then close with its code."""
-        ...
-
-    def writable(self) -> None:
-        """`Connection.writable` is True again."""
-        ...
-
-    def closed(self, code: int) -> None:
-        """The last call, exactly once: the close code sent or received, 1006 if there was none."""
-        ...
+Arguments = TypeVarTuple("Arguments")
 
 
 async def serve(
@@ -129,17 +50,132 @@ async def serve(
 ) -> asyncio.Server:
     """Listen until the server is closed; connections outlive it. Raises `CannotListen`."""
     listener = bind_socket(host, port, reuse_port=reuse_port)
-    return await asyncio.get_running_loop().create_server(
-        lambda: _Receiver(factory, limits), sock=listener, backlog=BACKLOG
+    loop = asyncio.get_running_loop()
+    return await loop.create_server(lambda: _Receiver(factory, limits), sock=listener, backlog=BACKLOG)
+
+
+class _Receiver(asyncio.Protocol):
+    """The receiving half of a connection: bytes to frames to messages to the handler."""
+
+    _sender: Sender
+
+    def __init__(self, factory: Callable[[], Handler], limits: Limits) -> None:
+        self._factory = factory
+        self._limits = limits
+        self._library = ServerProtocol(max_size=_LIBRARY_MAX_BYTES, logger=_LIBRARY_LOG)
+        self._assembly = Assembly(limits.message_bytes)
+        # From the handshake to `closed`.
+        self._handler: Handler | None = None
+        self._peer = ""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        stream = cast(asyncio.Transport, transport)
+        peer_socket = stream.get_extra_info("socket")
+        peer_socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        peer_socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self._limits.kernel_buffer_bytes)
+        stream.set_write_buffer_limits(high=self._limits.high_water_bytes)
+        self._peer = _address(stream.get_extra_info("peername"))
+        self._sender = Sender(stream, self._library, self._limits)
+
+    def data_received(self, data: bytes) -> None:
+        # Fed at once, what follows the request would be parsed as frames before the request is answered.
+        while self._sender.phase is Phase.HANDSHAKE and (end := data.find(b"\n") + 1):
+            self._feed(data[:end])
+            data = data[end:]
+        self._feed(data)
+
+    def eof_received(self) -> None:
+        self._finish()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._finish()
+        self._sender.lost()
+
+    def pause_writing(self) -> None:
+        self._sender.set_writable(False)
+
+    def resume_writing(self) -> None:
+        self._sender.set_writable(True)
+        if self._handler is not None and self._sender.phase is not Phase.CLOSING:
+            self._tell(self._handler.writable)
+
+    def _feed(self, data: bytes) -> None:
+        self._library.receive_data(data)
+        for event in self._library.events_received():
+            self._take(event)
+        if isinstance(self._library.parser_exc, PayloadTooBig):
+            self._reject(FrameTooLarge())
+        self._sender.flush()
+        if self._library.eof_sent:
+            self._finish()
+
+    def _take(self, event: Event) -> None:
+        if isinstance(event, Handshake):
+            self._answer(event)
+        elif isinstance(event, Frame):
+            self._receive(event)
+
+    def _answer(self, handshake: Handshake) -> None:
+        response = self._library.accept(handshake)
+        self._library.send_response(response)
+        self._sender.flush()
+        if response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
+            self._sender.open()
+            self._tell(self._introduce, handshake)
+
+    def _introduce(self, handshake: Handshake) -> None:
+        self._handler = self._factory()
+        self._handler.connected(self._sender, _request(handshake, self._peer))
+
+    def _receive(self, frame: Frame) -> None:
+        if self._handler is None or self._sender.phase is not Phase.OPEN:
+            return
+        try:
+            message = self._assembly.push(frame)
+        except VoxshardError as error:
+            self._reject(error)
+            return
+        if isinstance(message, str):
+            self._tell(self._handler.text, message)
+        elif message is not None:
+            self._tell(self._handler.binary, message)
+
+    def _reject(self, error: VoxshardError) -> None:
+        if self._handler is not None and self._sender.phase is Phase.OPEN:
+            self._sender.reject()
+            self._tell(self._handler.rejected, error)
+
+    def _finish(self) -> None:
+        self._sender.finish()
+        handler, self._handler = self._handler, None
+        if handler is not None:
+            self._tell(handler.closed, self._close_code())
+
+    def _close_code(self) -> int:
+        close = self._library.close_sent or self._library.close_rcvd
+        return CloseCode.ABNORMAL_CLOSURE if close is None else close.code
+
+    def _tell(self, callback: Callable[[*Arguments], None], *arguments: *Arguments) -> None:
+        try:
+            callback(*arguments)
+        except Exception:
+            log.exception("connection handler failed", extra={"peer": self._peer})
+            self._sender.close(CloseCode.INTERNAL_ERROR)
+
+
+def _request(handshake: Handshake, peer: str) -> Request:
+    path, _, query = handshake.path.partition("?")
+    return Request(
+        path=unquote(path),
+        query=_first_values(parse_qsl(query, keep_blank_values=True)),
+        headers=_first_values([(name.lower(), value) for name, value in handshake.headers.raw_items()]),
+        peer=peer,
     )
 
 
-class _Phase(IntEnum):
-    """A connection only ever goes forward through these."""
+def _first_values(pairs: list[tuple[str, str]]) -> dict[str, str]:
+    return dict(reversed(pairs))
 
-    HANDSHAKE = 0
-    OPEN = 1
-    # Nothing more is delivered; the handler says why and closes.
-    REJECTED = 2
-    # Nothing more is delivered or sent; the peer has `Limits.close_s` to read what was sent.
-    CLOSING = 3
+
+def _address(peername: tuple[str, int] | None) -> str:
+    return "unknown" if peername is None else f"{peername[0]}:{peername[1]}"

@@ -172,7 +172,9 @@ class WorkerLink:
 
     def _greet(self, hello: Hello) -> None:
         if hello.version != LINK_VERSION:
-            raise LinkError(f"worker {hello.name} speaks version {hello.version}, this gateway {LINK_VERSION}")
+            raise LinkError(
+                f"worker {hello.name} speaks version {hello.version}, this gateway {LINK_VERSION}"
+            )
         self.hello = hello
         log.info("worker connected", extra={"worker": hello.name, "worker_pid": hello.pid})
 

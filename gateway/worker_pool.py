@@ -11,6 +11,7 @@ from common.backoff import Backoff
 from common.clock import Clock
 from common.errors import NoWorker
 from common.events import SessionOptions
+from common.link import Frame
 from common.link_transport import LinkTransport
 from gateway.host_view import WorkerRow
 from gateway.placement import Candidate, place
@@ -31,10 +32,15 @@ class WorkerPool:
         self._me = me
         self._clock = clock
         self._links: dict[str, WorkerLink] = {}
+        self._seen_ready = asyncio.Event()
 
     @property
     def ready(self) -> bool:
         return any(link.ready for link in self._links.values())
+
+    async def wait_ready(self) -> None:
+        """Return once a session could be placed for the first time."""
+        await self._seen_ready.wait()
 
     def rows(self) -> list[WorkerRow]:
         return [self._row(worker) for worker in self._paths]
@@ -68,7 +74,7 @@ class WorkerPool:
     async def _connected(self, worker: str, link: WorkerLink, path: Path) -> None:
         """One connection, from its making to its loss."""
         lost = asyncio.Event()
-        owner = _LinkWithEnd(link, lost)
+        owner = _WatchedLink(link, self._seen_ready, lost)
         loop = asyncio.get_running_loop()
         await loop.create_unix_connection(lambda: LinkTransport(owner), str(path))
         self._links[worker] = link
@@ -107,14 +113,19 @@ class WorkerPool:
         )
 
 
-class _LinkWithEnd:
-    """Passes everything on to the link and tells the keeper when it is lost."""
+class _WatchedLink:
+    """Passes everything on to the link; says when it is ready and when it is lost."""
 
-    def __init__(self, link: WorkerLink, lost: asyncio.Event) -> None:
+    def __init__(self, link: WorkerLink, ready: asyncio.Event, lost: asyncio.Event) -> None:
         self.link_up = link.link_up
-        self.frame = link.frame
         self._link = link
+        self._ready = ready
         self._lost = lost
+
+    def frame(self, link: LinkTransport, frame: Frame) -> None:
+        self._link.frame(link, frame)
+        if self._link.ready:
+            self._ready.set()
 
     def link_lost(self, link: LinkTransport) -> None:
         self._lost.set()

@@ -11,7 +11,7 @@ import msgspec
 
 from common.errors import InternalError, VoxshardError
 from common.events import Failed
-from common.link import LINK_VERSION, Configured, Frame, FrameType, Hello, Load, LinkError, Open, Opened
+from common.link import LINK_VERSION, Configured, Frame, FrameType, Hello, LinkError, Load, Open, Opened
 from common.link_transport import LinkTransport
 from worker.pipeline.streaming import Mark
 from worker.session import Services, SessionLife, WorkerSession

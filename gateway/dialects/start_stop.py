@@ -103,13 +103,27 @@ class StartStopDialect:
 
     def render(self, event: Event) -> list[str]:
         match event:
-            case Started(session, worker):
-                self._begin(session, worker)
-                return [self._event("started")]
-            case Configured(options, changed):
-                return [self._event(changed, **_option_fields(options, changed))]
             case SpeechStarted():
                 return []
+            case Started() | Configured() | Failed():
+                return [self._reply(event)]
+            case Partial() | FinalEvent() | Committed() | Stopped():
+                return self._results(event)
+            case _:
+                assert_never(event)
+
+    def _reply(self, event: Started | Configured | Failed) -> str:
+        match event:
+            case Started(session, worker):
+                self._begin(session, worker)
+                return self._event("started")
+            case Configured(options, changed):
+                return self._event(changed, **_option_fields(options, changed))
+            case Failed(code, text):
+                return self._event("error", code=code, message=text, retryable=BY_CODE[code].retryable)
+
+    def _results(self, event: Partial | FinalEvent | Committed | Stopped) -> list[str]:
+        match event:
             case Partial():
                 self._partial = event
                 return [self._result(event.heard)]
@@ -119,10 +133,6 @@ class StartStopDialect:
                 return [self._result(heard, is_final=True)]
             case Stopped(heard):
                 return self._stopped(heard)
-            case Failed(code, text):
-                return [self._event("error", code=code, message=text, retryable=BY_CODE[code].retryable)]
-            case _:
-                assert_never(event)
 
     def _begin(self, session: str, worker: str) -> None:
         self._session, self._worker = session, worker

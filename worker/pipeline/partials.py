@@ -31,7 +31,7 @@ class PartialPolicy:
         self._has_text = False
 
     def due(self, heard: int, speech_end: int) -> bool:
-        """`heard` samples were seen, speech got to `speech_end`: without speech there is nothing new to say."""
+        """`heard` samples were seen, speech got to `speech_end`; without speech nothing is new."""
         return heard >= self._due_at and speech_end > self._heard
 
     def window_start(self, audio_from: int, heard: int) -> int:

@@ -1,0 +1,1 @@
+"""Measurements against a running server: `python -m bench wer|endpoints|partials|streams --help`."""

@@ -1,0 +1,116 @@
+"""`voxshard serve`: the whole system on this machine, under one supervisor."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Final
+
+import typer
+from prometheus_client import CollectorRegistry
+
+from cli.supervisor.errors import CannotServe
+from cli.supervisor.keeper import Keeper, Surroundings
+from cli.supervisor.metrics import SupervisorMetrics
+from cli.supervisor.notify_socket import NotifySocket, open_notify_socket
+from cli.supervisor.ops import routes
+from cli.supervisor.plan import child_environ, plan_children
+from cli.supervisor.policy import Halt
+from cli.supervisor.ports import check_ports, needed_ports
+from cli.supervisor.run_dir import NOTIFY_NAME, open_run_dir, write_settings
+from cli.supervisor.supervisor import Supervisor
+from common.clock import MonotonicClock
+from common.logs import configure_logs
+from common.notify import notify_ready
+from common.ops_server import OpsPortTaken, OpsServer
+from common.process import BOOT_FAILED, wait_for_stop_signal
+from common.settings import Settings
+
+log = logging.getLogger(__name__)
+
+_UNUSABLE: Final = 2
+
+
+def serve(settings: Settings) -> None:
+    """Run the whole system on this machine: workers, gateways, and the supervisor that watches them."""
+    configure_logs("supervisor", settings.log_level)
+    try:
+        check_ports(needed_ports(settings))
+        with open_run_dir(settings.run_dir) as run_dir:
+            halt = asyncio.run(_supervise(settings, run_dir))
+    except (CannotServe, OpsPortTaken) as error:
+        typer.echo(f"voxshard serve: {error}", err=True)
+        raise typer.Exit(_UNUSABLE) from error
+    if halt is not None:
+        typer.echo(f"voxshard serve: {halt.message}", err=True)
+        raise typer.Exit(BOOT_FAILED)
+
+
+async def _supervise(settings: Settings, run_dir: Path) -> Halt | None:
+    async with open_notify_socket(run_dir / NOTIFY_NAME) as notify:
+        metrics = SupervisorMetrics(CollectorRegistry())
+        supervisor = _supervisor(settings, run_dir, notify, metrics)
+        ops = OpsServer(settings.ops_host, settings.supervisor_ops_port, routes(supervisor, metrics))
+        ops.start()
+        try:
+            return await _run_until_signal(supervisor)
+        finally:
+            ops.close()
+
+
+def _supervisor(
+    settings: Settings, run_dir: Path, notify: NotifySocket, metrics: SupervisorMetrics
+) -> Supervisor:
+    environ = child_environ(os.environ, notify.path, sys.path, os.getcwd())
+    surroundings = Surroundings(environ, notify, metrics, MonotonicClock())
+    specs = plan_children(settings, write_settings(settings, run_dir))
+    return Supervisor([Keeper(spec, surroundings) for spec in specs], lambda: _announce(settings))
+
+
+async def _run_until_signal(supervisor: Supervisor) -> Halt | None:
+    async def stop_at_signal() -> None:
+        await wait_for_stop_signal()
+        supervisor.stop()
+
+    async with asyncio.TaskGroup() as tasks:
+        signals = tasks.create_task(stop_at_signal(), name="signals")
+        try:
+            return await supervisor.run()
+        finally:
+            signals.cancel()
+
+
+def _announce(settings: Settings) -> None:
+    """To people on stdout, to whoever started this over NOTIFY_SOCKET; either may be gone by now."""
+    try:
+        print("\n".join(addresses(settings)), "ready", sep="\n", flush=True)
+        notify_ready()
+    except OSError as error:
+        log.warning("nobody could be told that all is ready", extra={"cause": error.strerror})
+
+
+def addresses(settings: Settings) -> list[str]:
+    """Where to connect, one line each."""
+    ops = f"http://{_reachable(settings.ops_host)}"
+    return [
+        f"live ws://{_reachable(settings.host)}:{settings.port}",
+        f"http http://{_reachable(settings.http_host)}:{settings.http_port}",
+        *(
+            f"ops gateway-{index} {ops}:{settings.gateway_ops_port + index}"
+            for index in range(settings.gateways)
+        ),
+        *(
+            f"ops worker-{index} {ops}:{settings.worker_ops_port + index}"
+            for index in range(settings.workers)
+        ),
+        f"ops supervisor {ops}:{settings.supervisor_ops_port}",
+    ]
+
+
+def _reachable(host: str) -> str:
+    """An address that a client on this machine can connect to, as it is written in a URL."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,77 @@
+"""One child process, together with everything that it starts itself."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from asyncio.subprocess import DEVNULL, Process
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Role(Enum):
+    WORKER = "worker"
+    GATEWAY = "gateway"
+
+
+@dataclass(frozen=True, slots=True)
+class ChildSpec:
+    role: Role
+    index: int
+    argv: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return f"{self.role.value}-{self.index}"
+
+
+class ChildProcess:
+    def __init__(self, process: Process) -> None:
+        self._process = process
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    async def wait(self) -> int:
+        """Exit code; the negative number of the signal that ended it."""
+        return await self._process.wait()
+
+    async def end(self, grace_s: float) -> None:
+        """SIGTERM unless it has exited, `grace_s` to leave, then SIGKILL for all that is left of its group.
+
+        A child that exited by itself may have left processes behind which hold GPU memory or a port, so
+        the group is killed in any case.
+        """
+        try:
+            if self._process.returncode is None:
+                self._ask_to_stop()
+                await self._wait_at_most(grace_s)
+        finally:
+            # Also when this is cancelled: whoever is impatient gives up the grace, never the clean-up.
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
+            await self._process.wait()
+
+    async def _wait_at_most(self, limit_s: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(limit_s):
+                await self._process.wait()
+
+    def _ask_to_stop(self) -> None:
+        # Not Process.terminate(): it polls first, and may so take the exit code away from asyncio's watcher.
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGTERM)
+
+
+async def start_child(argv: tuple[str, ...], environ: Mapping[str, str]) -> ChildProcess:
+    """Start `argv` at the head of a process group of its own. Raises `OSError`.
+
+    A session of its own also keeps Ctrl-C of the terminal away: the supervisor decides who stops when.
+    """
+    return ChildProcess(
+        await asyncio.create_subprocess_exec(*argv, env=environ, stdin=DEVNULL, start_new_session=True)
+    )

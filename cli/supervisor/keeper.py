@@ -1,0 +1,117 @@
+"""Keeps one child running: starts it, waits for its READY=1, starts it again when it dies."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from cli.supervisor.child import ChildProcess, ChildSpec, start_child
+from cli.supervisor.metrics import SupervisorMetrics
+from cli.supervisor.notify_socket import NotifySocket
+from cli.supervisor.policy import ChildLife, ChildState, Halt, describe_exit
+from common.clock import Clock
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all keepers share. `boot_limit_s`: start to READY=1. `grace_s`: SIGTERM to SIGKILL."""
+
+    environ: Mapping[str, str]
+    notify: NotifySocket
+    metrics: SupervisorMetrics
+    clock: Clock
+    boot_limit_s: float = 60.0
+    grace_s: float = 10.0
+
+
+class Keeper:
+    def __init__(self, spec: ChildSpec, surroundings: Surroundings, life: ChildLife | None = None) -> None:
+        self.spec = spec
+        self.restarts = 0
+        self._surroundings = surroundings
+        self._life = life or ChildLife(spec.name)
+        self._process: ChildProcess | None = None
+        self._first_ready = asyncio.Event()
+
+    @property
+    def state(self) -> ChildState:
+        return self._life.state
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process else None
+
+    async def wait_first_ready(self) -> None:
+        await self._first_ready.wait()
+
+    def told_to_stop(self) -> None:
+        """To be called right before `run` is cancelled."""
+        self._life.told_to_stop()
+
+    async def run(self) -> Halt:
+        """Until going on is of no use. Cancel this to stop the child: it ends when the child is gone."""
+        try:
+            while True:
+                how = await self._run_process()
+                decision = self._life.exited(how, self._surroundings.clock.now())
+                if isinstance(decision, Halt):
+                    return decision
+                log.warning("child died", extra={"child": self.spec.name, "how": how})
+                await asyncio.sleep(decision.after_s)
+                self._count_restart()
+        finally:
+            if self._life.state is ChildState.STOPPING:
+                self._life.ended()
+
+    async def _run_process(self) -> str:
+        """One process from its start until nothing of it is left; says how it ended."""
+        try:
+            process = await start_child(self.spec.argv, self._surroundings.environ)
+        except OSError as error:
+            return f"could not be started ({error.strerror})"
+        self._process = process
+        log.info("child started", extra={"child": self.spec.name, "pid": process.pid})
+        try:
+            return await self._watch(process)
+        finally:
+            await process.end(self._surroundings.grace_s)
+            self._process = None
+            self._surroundings.notify.forget(process.pid)
+            log.info("child gone", extra={"child": self.spec.name, "pid": process.pid})
+
+    async def _watch(self, process: ChildProcess) -> str:
+        limit_s = self._surroundings.boot_limit_s
+        try:
+            async with asyncio.timeout(limit_s):
+                await self._ready_or_exited(process)
+        except TimeoutError:
+            return f"was not ready within {limit_s:g} s"
+        if self._surroundings.notify.is_ready(process.pid):
+            self._note_ready(process)
+        return describe_exit(await process.wait())
+
+    async def _ready_or_exited(self, process: ChildProcess) -> None:
+        waits = [
+            asyncio.create_task(self._surroundings.notify.wait_ready(process.pid)),
+            asyncio.create_task(process.wait()),
+        ]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
+
+    def _note_ready(self, process: ChildProcess) -> None:
+        self._life.said_ready(self._surroundings.clock.now())
+        self._first_ready.set()
+        log.info("child ready", extra={"child": self.spec.name, "pid": process.pid})
+
+    def _count_restart(self) -> None:
+        self._life.restarted()
+        self.restarts += 1
+        self._surroundings.metrics.restarts.labels(self.spec.role.value).inc()

@@ -1,0 +1,35 @@
+"""What to start: command lines and environment of the children."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from cli.supervisor.child import ChildSpec, Role
+from common.settings import Settings
+
+
+def plan_children(settings: Settings, settings_file: Path) -> list[ChildSpec]:
+    counts = {Role.WORKER: settings.workers, Role.GATEWAY: settings.gateways}
+    return [
+        ChildSpec(role, index, _argv(role, index, settings_file))
+        for role, count in counts.items()
+        for index in range(count)
+    ]
+
+
+def child_environ(
+    environ: Mapping[str, str], notify_path: Path, search_path: Sequence[str], folder: str
+) -> dict[str, str]:
+    """The parent's environment, with its own module search path, then `folder`, passed on."""
+    entries = [entry for entry in dict.fromkeys([*search_path, folder]) if entry]
+    return {**environ, "NOTIFY_SOCKET": str(notify_path), "PYTHONPATH": os.pathsep.join(entries)}
+
+
+def _argv(role: Role, index: int, settings_file: Path) -> tuple[str, ...]:
+    # `-m` alone would search the current folder first, and `worker` and `gateway` are common names: -P
+    # keeps it out. PYTHONPATH brings it back behind everything else, for `--engine my_module:attribute`.
+    command = (sys.executable, "-P", "-m", role.value)
+    return (*command, "--index", str(index), "--settings", str(settings_file))

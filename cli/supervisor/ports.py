@@ -1,0 +1,73 @@
+"""Which ports an instance needs, and whether they are free, before anything is started."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from cli.supervisor.errors import PortUnusable
+from common.settings import Settings
+
+_LAST_PORT: Final = 65_535
+
+
+@dataclass(frozen=True, slots=True)
+class NeededPort:
+    """`flag` and `host_flag` name the settings that move it."""
+
+    host: str
+    port: int
+    flag: str
+    host_flag: str
+
+
+def needed_ports(settings: Settings) -> list[NeededPort]:
+    ops = [
+        *((settings.gateway_ops_port + index, "--gateway-ops-port") for index in range(settings.gateways)),
+        *((settings.worker_ops_port + index, "--worker-ops-port") for index in range(settings.workers)),
+        (settings.supervisor_ops_port, "--supervisor-ops-port"),
+    ]
+    return [
+        NeededPort(settings.host, settings.port, "--port", "--host"),
+        NeededPort(settings.http_host, settings.http_port, "--http-port", "--http-host"),
+        *(NeededPort(settings.ops_host, port, flag, "--ops-host") for port, flag in ops),
+    ]
+
+
+def check_ports(needed: Iterable[NeededPort]) -> None:
+    """Raises `PortUnusable` for the first port that cannot be had, naming the flag that changes it."""
+    seen: dict[tuple[str, int], NeededPort] = {}
+    for wanted in needed:
+        other = seen.setdefault((wanted.host, wanted.port), wanted)
+        if other is not wanted:
+            raise PortUnusable(f"port {wanted.port} is wanted twice: change {other.flag} or {wanted.flag}")
+        if wanted.port > _LAST_PORT:
+            raise PortUnusable(f"port {wanted.port} does not exist: choose a lower {wanted.flag}")
+        _probe(wanted)
+
+
+def _probe(wanted: NeededPort) -> None:
+    """Bind and let go. With SO_REUSEADDR, as connections of a former run may linger; without
+    SO_REUSEPORT, which would share the port with the gateways of another instance unnoticed."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            wanted.host, wanted.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        raise PortUnusable(_explain(wanted, error)) from error
+
+
+def _explain(wanted: NeededPort, error: OSError) -> str:
+    where = f"port {wanted.port} on {wanted.host}"
+    if error.errno == errno.EADDRINUSE:
+        return f"{where} is taken: stop what listens there, or choose another with {wanted.flag}"
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return f"{where} may not be used ({os.strerror(error.errno)}): choose another with {wanted.flag}"
+    return f"{where} cannot be used ({error.strerror}): change {wanted.host_flag} or {wanted.flag}"

@@ -1,0 +1,104 @@
+"""The folder of one instance: its sockets and the settings of its children."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from cli.supervisor.errors import RunDirUnusable
+from common.settings import Settings
+
+SETTINGS_NAME: Final = "settings.json"
+NOTIFY_NAME: Final = "notify.sock"
+# Unix socket paths end at 104 bytes on macOS and 108 on Linux; this leaves room for the names inside.
+_MAX_PATH_BYTES: Final = 80
+
+
+@contextmanager
+def open_run_dir(wanted: Path | None) -> Iterator[Path]:
+    """An absolute folder that only this user can enter and no other supervisor uses inside the block.
+
+    Without `wanted` it is made, and removed afterwards. A given folder is made if need be and stays.
+    Raises `RunDirUnusable`.
+    """
+    path = _made() if wanted is None else _given(wanted.absolute())
+    with _locked(path):
+        try:
+            yield path
+        finally:
+            _clean(path, whole=wanted is None)
+
+
+def write_settings(settings: Settings, run_dir: Path) -> Path:
+    """The file that children read: everything resolved, for the owner's eyes, as it holds the seed."""
+    resolved = settings.model_copy(
+        update={"run_dir": run_dir, "placement_seed": settings.placement_seed or secrets.token_hex(16)}
+    )
+    path = run_dir / SETTINGS_NAME
+    # A file left by a killed supervisor would keep its own mode and links.
+    path.unlink(missing_ok=True)
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(resolved.model_dump_json())
+    return path
+
+
+def _made() -> Path:
+    path = Path(tempfile.mkdtemp(prefix="voxshard-"))
+    try:
+        _check_length(path)
+    except RunDirUnusable:
+        path.rmdir()
+        raise
+    return path
+
+
+def _given(path: Path) -> Path:
+    _check_length(path)
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        status = path.stat()
+    except OSError as error:
+        raise RunDirUnusable(f"--run-dir {path}: {error.strerror}") from error
+    # Refused, not repaired: it may be a folder that others need, such as /tmp.
+    if status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) & 0o077:
+        raise RunDirUnusable(f"--run-dir {path}: must belong to this user alone (chmod 700)")
+    return path
+
+
+def _check_length(path: Path) -> None:
+    if len(os.fsencode(path)) > _MAX_PATH_BYTES:
+        raise RunDirUnusable(f"--run-dir {path}: longer than {_MAX_PATH_BYTES} bytes, too long for sockets")
+
+
+def _clean(path: Path, *, whole: bool) -> None:
+    if whole:
+        shutil.rmtree(path, ignore_errors=True)
+        return
+    for name in (SETTINGS_NAME, NOTIFY_NAME):
+        (path / name).unlink(missing_ok=True)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """The lock ends with this process, however it ends."""
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        _lock(folder, path)
+        yield
+    finally:
+        os.close(folder)
+
+
+def _lock(folder: int, path: Path) -> None:
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise RunDirUnusable(f"--run-dir {path}: another supervisor uses it") from error

@@ -1,0 +1,62 @@
+"""The client's end of a live connection: events become messages in its dialect, as fast as it reads them."""
+
+from __future__ import annotations
+
+from common.events import Event
+from gateway.dialects.base import Dialect
+from gateway.metrics import GatewayMetrics
+from gateway.outbox import Outbox, StallWatch
+from gateway.websocket import Connection
+
+
+class ClientSide:
+    """Does nothing before `connected` and after `close`."""
+
+    def __init__(self, dialect: Dialect, metrics: GatewayMetrics) -> None:
+        self.dialect = dialect
+        self._metrics = metrics
+        self._outbox = Outbox()
+        self._stall = StallWatch()
+        self._connection: Connection | None = None
+
+    def connected(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def say(self, event: Event) -> None:
+        """Raises `SlowReader` when too much is unread."""
+        if self._connection is not None:
+            self._outbox.push(event)
+            self.flush()
+
+    def flush(self) -> None:
+        """Send what the client has room for."""
+        while self._connection is not None and self._outbox and self._connection.writable:
+            self._send_next(self._connection)
+
+    def close(self, code: int, reason: str) -> None:
+        """Send what is left, whether or not it is being read, and close behind it."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            while self._outbox:
+                self._send_next(connection)
+            connection.close(code, reason)
+
+    def pause(self, paused: bool) -> None:
+        """Stop or go on reading from the client."""
+        if self._connection is None:
+            return
+        if paused:
+            self._connection.pause_reading()
+        else:
+            self._connection.resume_reading()
+
+    def stalled_s(self, now: float) -> float:
+        """How long the client has read nothing although something waits for it."""
+        if self._connection is None:
+            return 0.0
+        return self._stall.stalled_s(bool(self._outbox), self._connection.buffered_bytes, now)
+
+    def _send_next(self, connection: Connection) -> None:
+        for message in self.dialect.render(self._outbox.pop()):
+            self._metrics.message_out(len(message))
+            connection.send_text(message)

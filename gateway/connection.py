@@ -1,0 +1,94 @@
+"""What stands between a live connection and the session on it, whichever WebSocket server is below."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from common.errors import VoxshardError
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of one connection."""
+
+    message_bytes: int = 65_536
+    handshake_s: float = 5.0
+    close_s: float = 10.0
+    ping_interval_s: float = 20.0
+    # Both small: what a client does not read has to show here, not to vanish in the kernel.
+    high_water_bytes: int = 65_536
+    kernel_buffer_bytes: int = 65_536
+    # Pongs are written whether or not they are read; a client that only sends pings is cut here.
+    unread_bytes: int = 4 << 20
+
+
+DEFAULT_LIMITS: Final = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """How a client asked for its connection: of repeated query fields and headers the first."""
+
+    path: str
+    query: Mapping[str, str]
+    # Names in lower case.
+    headers: Mapping[str, str]
+    # HOST:PORT, for logs.
+    peer: str
+
+    def header(self, name: str) -> str | None:
+        return self.headers.get(name.lower())
+
+
+class Connection(Protocol):
+    """What a handler may do. Once the connection is closing, from either side, all of it does nothing."""
+
+    @property
+    def buffered_bytes(self) -> int:
+        """Sent, but not yet taken by the kernel."""
+        ...
+
+    @property
+    def writable(self) -> bool:
+        """False from above the high water mark until below the low one; a hint, sending still works."""
+        ...
+
+    def send_text(self, message: str) -> None: ...
+
+    def close(self, code: int, reason: str = "") -> None:
+        """Send a close frame behind all that was sent; after `Limits.close_s` the transport is aborted."""
+        ...
+
+    def abort(self) -> None:
+        """Drop the connection and what was not yet sent."""
+        ...
+
+    def pause_reading(self) -> None:
+        """Receive nothing more; messages received already are still delivered. `close` reads on."""
+        ...
+
+    def resume_reading(self) -> None: ...
+
+
+class Handler(Protocol):
+    """One for each accepted connection. What it raises is logged and closes the connection 1011."""
+
+    def connected(self, connection: Connection, request: Request) -> None: ...
+
+    def text(self, message: str) -> None: ...
+
+    def binary(self, message: bytes) -> None: ...
+
+    def rejected(self, error: VoxshardError) -> None:
+        """A message was refused and none will follow: send the error now, then close with its code."""
+        ...
+
+    def writable(self) -> None:
+        """`Connection.writable` is True again."""
+        ...
+
+    def closed(self, code: int) -> None:
+        """The last call, exactly once: the close code sent or received, 1006 if there was none."""
+        ...

@@ -1,0 +1,54 @@
+"""Little child processes for tests of whoever starts and watches processes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+ROOT: Final = Path(__file__).parents[2]
+
+_SAY_READY: Final = "from common.notify import notify_ready; notify_ready()"
+_SLEEP: Final = "import time; time.sleep(60)"
+
+READY_THEN_SLEEP: Final = f"{_SAY_READY}; {_SLEEP}"
+READY_THEN_EXIT: Final = f"{_SAY_READY}; raise SystemExit(7)"
+NEVER_READY: Final = _SLEEP
+EXIT_AT_ONCE: Final = "raise SystemExit(5)"
+IGNORE_SIGTERM: Final = (
+    f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {_SAY_READY}; {_SLEEP}"
+)
+
+
+def python(code: str, *arguments: str) -> tuple[str, ...]:
+    # -S: what these children import is in the standard library or in `common`, and they start quicker.
+    return (sys.executable, "-S", "-c", code, *arguments)
+
+
+def with_grandchild(pid_file: Path, ending: str) -> tuple[str, ...]:
+    """A child that starts `sleep`, writes its pid to `pid_file`, says that it is ready, then does `ending`."""
+    start = "import subprocess, sys, pathlib; pid = subprocess.Popen(['sleep', '60']).pid"
+    write = "pathlib.Path(sys.argv[1]).write_text(str(pid))"
+    return python(f"{start}; {write}; {_SAY_READY}; {ending}", str(pid_file))
+
+
+def child_environ(notify_path: Path) -> dict[str, str]:
+    return {**os.environ, "NOTIFY_SOCKET": str(notify_path), "PYTHONPATH": str(ROOT)}
+
+
+async def wait_gone(pid: int) -> None:
+    """Until no such process runs; one that nobody has reaped yet counts as gone. Raises `TimeoutError`."""
+    async with asyncio.timeout(5):
+        while _runs(pid):
+            await asyncio.sleep(0.005)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False

@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from cli.supervisor.child import ChildSpec, Role
+from cli.supervisor.keeper import Keeper, Surroundings
+from cli.supervisor.metrics import SupervisorMetrics
+from cli.supervisor.notify_socket import open_notify_socket
+from cli.supervisor.policy import ChildLife, ChildState, Halt
+from common.backoff import Backoff
+from common.clock import MonotonicClock
+from tests.support.children import (
+    EXIT_AT_ONCE,
+    NEVER_READY,
+    READY_THEN_SLEEP,
+    child_environ,
+    python,
+    wait_gone,
+    with_grandchild,
+)
+
+# Ready the first time; after that the marker file is there and it exits before it is ready.
+READY_ONCE = f"""
+import pathlib, sys
+marker = pathlib.Path(sys.argv[1])
+if marker.exists():
+    raise SystemExit(3)
+marker.touch()
+{READY_THEN_SLEEP.replace("time.sleep(60)", "time.sleep(0)")}
+"""
+
+
+@asynccontextmanager
+async def surroundings(folder: Path) -> AsyncIterator[Surroundings]:
+    path = folder / "notify.sock"
+    async with open_notify_socket(path) as notify, asyncio.timeout(10):
+        metrics = SupervisorMetrics(CollectorRegistry())
+        yield Surroundings(child_environ(path), notify, metrics, MonotonicClock())
+
+
+def keeper_of(argv: tuple[str, ...], around: Surroundings) -> Keeper:
+    life = ChildLife("worker-0", Backoff(first_s=0.001, limit_s=0.002))
+    return Keeper(ChildSpec(Role.WORKER, 0, argv), around, life)
+
+
+async def stop(keeper: Keeper, running: asyncio.Task[Halt]) -> None:
+    keeper.told_to_stop()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+
+def restarts(around: Surroundings) -> float | None:
+    return around.metrics.registry.get_sample_value("asr_supervisor_restarts_total", {"role": "worker"})
+
+
+def test_child_that_exits_before_it_is_ready_halts(tmp_path: Path) -> None:
+    async def scenario() -> Halt:
+        async with surroundings(tmp_path) as around:
+            return await keeper_of(python(EXIT_AT_ONCE), around).run()
+
+    assert asyncio.run(scenario()) == Halt("worker-0 exited with code 5 before it was ever ready")
+
+
+def test_child_that_takes_too_long_to_boot_is_ended_and_halts(tmp_path: Path) -> None:
+    async def scenario() -> Halt:
+        async with surroundings(tmp_path) as around:
+            return await keeper_of(python(NEVER_READY), replace(around, boot_limit_s=0.05)).run()
+
+    assert asyncio.run(scenario()) == Halt("worker-0 was not ready within 0.05 s before it was ever ready")
+
+
+def test_program_that_cannot_be_started_halts(tmp_path: Path) -> None:
+    async def scenario() -> Halt:
+        async with surroundings(tmp_path) as around:
+            return await keeper_of(("/nowhere/at-all",), around).run()
+
+    halt = asyncio.run(scenario())
+    assert halt.message.startswith("worker-0 could not be started (No such file or directory)")
+
+
+def test_killed_child_is_started_again_and_counted(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with surroundings(tmp_path) as around:
+            keeper = keeper_of(python(READY_THEN_SLEEP), around)
+            running = asyncio.create_task(keeper.run())
+            await keeper.wait_first_ready()
+            first = keeper.pid
+            assert first is not None
+            os.kill(first, signal.SIGKILL)
+            while keeper.pid in (None, first) or keeper.state is not ChildState.READY:
+                await asyncio.sleep(0.005)
+            assert (keeper.restarts, restarts(around)) == (1, 1.0)
+            await stop(keeper, running)
+
+    asyncio.run(scenario())
+
+
+def test_child_that_never_boots_again_halts_after_five_tries(tmp_path: Path) -> None:
+    async def scenario() -> tuple[Halt, int]:
+        async with surroundings(tmp_path) as around:
+            keeper = keeper_of(python(READY_ONCE, str(tmp_path / "marker")), around)
+            return await keeper.run(), keeper.restarts
+
+    halt, count = asyncio.run(scenario())
+    assert "failed to boot 5 times in a row" in halt.message
+    assert count == 5
+
+
+def test_stopped_child_is_gone_with_all_it_started(tmp_path: Path) -> None:
+    pid_file = tmp_path / "pid"
+
+    async def scenario() -> ChildState:
+        async with surroundings(tmp_path) as around:
+            keeper = keeper_of(with_grandchild(pid_file, "import time; time.sleep(60)"), around)
+            running = asyncio.create_task(keeper.run())
+            await keeper.wait_first_ready()
+            child = keeper.pid
+            assert child is not None
+            await stop(keeper, running)
+            await wait_gone(child)
+            await wait_gone(int(pid_file.read_text()))
+            assert keeper.pid is None
+            return keeper.state
+
+    assert asyncio.run(scenario()) is ChildState.STOPPED
+
+
+def test_child_that_waits_for_its_restart_stops_at_once(tmp_path: Path) -> None:
+    async def scenario() -> ChildState:
+        async with surroundings(tmp_path) as around:
+            life = ChildLife("worker-0", Backoff(first_s=60, limit_s=60))
+            keeper = Keeper(ChildSpec(Role.WORKER, 0, python(READY_THEN_SLEEP)), around, life)
+            running = asyncio.create_task(keeper.run())
+            await keeper.wait_first_ready()
+            assert keeper.pid is not None
+            os.kill(keeper.pid, signal.SIGKILL)
+            while keeper.state is not ChildState.BACKING_OFF:
+                await asyncio.sleep(0.005)
+            await stop(keeper, running)
+            return keeper.state
+
+    assert asyncio.run(scenario()) is ChildState.STOPPED

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from cli.supervisor.child import Role
+from cli.supervisor.plan import child_environ, plan_children
+from common.settings import Settings
+
+
+def test_each_child_is_told_its_role_index_and_settings() -> None:
+    specs = plan_children(Settings(workers=2, gateways=1), Path("/run/settings.json"))
+    assert [spec.name for spec in specs] == ["worker-0", "worker-1", "gateway-0"]
+    assert specs[1].role is Role.WORKER
+    assert specs[1].argv == (
+        *(sys.executable, "-P", "-m", "worker"),
+        *("--index", "1", "--settings", "/run/settings.json"),
+    )
+
+
+def test_children_search_where_the_parent_does_and_the_current_folder_last() -> None:
+    environ = child_environ({"HOME": "/root"}, Path("/run/n"), ["/a", "", "/b", "/a"], "/here")
+    assert environ == {
+        "HOME": "/root",
+        "NOTIFY_SOCKET": "/run/n",
+        "PYTHONPATH": os.pathsep.join(["/a", "/b", "/here"]),
+    }
+
+
+def test_current_folder_that_is_searched_already_keeps_its_place() -> None:
+    environ = child_environ({}, Path("/run/n"), ["/here", "/b"], "/here")
+    assert environ["PYTHONPATH"] == os.pathsep.join(["/here", "/b"])

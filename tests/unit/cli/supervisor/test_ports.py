@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from cli.supervisor.errors import PortUnusable
+from cli.supervisor.ports import NeededPort, check_ports, needed_ports
+from common.settings import Settings
+
+
+def needed(port: int, host: str = "127.0.0.1", flag: str = "--port") -> NeededPort:
+    return NeededPort(host, port, flag, "--host")
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def test_every_process_and_both_public_ports_are_needed() -> None:
+    settings = Settings(workers=2, gateways=2, ops_host="127.0.0.2")
+    assert [(each.host, each.port, each.flag) for each in needed_ports(settings)] == [
+        ("127.0.0.1", 10_095, "--port"),
+        ("127.0.0.1", 8_899, "--http-port"),
+        ("127.0.0.2", 9_400, "--gateway-ops-port"),
+        ("127.0.0.2", 9_401, "--gateway-ops-port"),
+        ("127.0.0.2", 9_500, "--worker-ops-port"),
+        ("127.0.0.2", 9_501, "--worker-ops-port"),
+        ("127.0.0.2", 9_600, "--supervisor-ops-port"),
+    ]
+
+
+def test_free_ports_pass_and_stay_free() -> None:
+    port = free_port()
+    check_ports([needed(port)])
+    check_ports([needed(port)])
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_taken_port_is_refused_even_if_its_owner_would_share_it(shared: bool) -> None:
+    with socket.socket() as owner:
+        owner.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, int(shared))
+        owner.bind(("127.0.0.1", 0))
+        owner.listen()
+        port = owner.getsockname()[1]
+        with pytest.raises(PortUnusable, match=rf"port {port} on 127\.0\.0\.1 is taken: .* with --http-port"):
+            check_ports([needed(port, flag="--http-port")])
+
+
+def test_lingering_connections_of_a_former_run_do_not_take_a_port() -> None:
+    server = socket.create_server(("127.0.0.1", 0))
+    port = server.getsockname()[1]
+    client = socket.create_connection(("127.0.0.1", port))
+    connection, _ = server.accept()
+    # The side that closes first is the one whose port lingers in TIME_WAIT.
+    for end in (connection, client, server):
+        end.close()
+    check_ports([needed(port)])
+
+
+def test_port_wanted_twice_is_refused_by_both_names() -> None:
+    port = free_port()
+    with pytest.raises(PortUnusable, match="wanted twice: change --port or --http-port"):
+        check_ports([needed(port), needed(port, flag="--http-port")])
+
+
+def test_counted_port_beyond_the_last_is_refused() -> None:
+    settings = Settings(supervisor_ops_port=free_port(), worker_ops_port=65_535, workers=2)
+    beyond = [each for each in needed_ports(settings) if each.port > 65_535]
+    with pytest.raises(PortUnusable, match="65536 does not exist: choose a lower --worker-ops-port"):
+        check_ports(beyond)
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "no.such.name.invalid"])
+def test_address_that_is_not_ours_is_told_by_its_flag(host: str) -> None:
+    with pytest.raises(PortUnusable, match="change --host or --port"):
+        check_ports([needed(free_port(), host)])

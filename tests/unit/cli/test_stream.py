@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import socket
+import wave
+from pathlib import Path
+
+import pytest
+import typer
+from rich.console import Console
+from rich.live import Live
+from typer.testing import CliRunner, Result
+
+from cli.stream import LiveCaptions, stream
+from client.stream import Update
+from client.view import TranscriptView, decode_message
+from tests.unit.client.scripted_server import Peer, Script, sentence, serving_in_thread
+
+AUDIO = bytes(range(256)) * 125
+
+
+@pytest.fixture
+def wav(tmp_path: Path) -> Path:
+    """One second of audio."""
+    path = tmp_path / "a.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
+        file.writeframes(AUDIO)
+    return path
+
+
+def invoke(*arguments: str) -> Result:
+    app = typer.Typer()
+    app.command()(stream)
+    return CliRunner().invoke(app, arguments)
+
+
+def invoke_with(script: Script, wav: Path, *options: str) -> Result:
+    with serving_in_thread(script) as url:
+        return invoke("--file", str(wav), "--server", url, "--speed", "0", *options)
+
+
+async def two_sentences(peer: Peer) -> None:
+    await peer.start()
+    await peer.result(partial="on")
+    await peer.result("one", partial="tw")
+    await peer.stop("one", "two")
+
+
+def test_locked_lines_are_printed_once_when_stdout_is_no_terminal(wav: Path) -> None:
+    result = invoke_with(two_sentences, wav)
+    assert result.stdout == "[0.0s] one\n[1.0s] two\n"
+    assert (result.exit_code, result.stderr) == (0, "")
+
+
+def test_the_whole_file_and_the_options_reach_the_server(wav: Path) -> None:
+    peers: list[Peer] = []
+
+    async def script(peer: Peer) -> None:
+        peers.append(peer)
+        await two_sentences(peer)
+
+    options = ("--session-id", "mine", "--language", "en", "--hotwords", "a, b,")
+    assert invoke_with(script, wav, *options).exit_code == 0
+    assert peers[0].path.endswith("?session_id=mine")
+    assert peers[0].received[:3] == ["LANGUAGE:en", "HOTWORDS:a,b", "START"]
+    assert peers[0].audio() == AUDIO
+
+
+def test_json_prints_each_message_as_it_came(wav: Path) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.start()
+        await peer.say(event="later", text="汉字", spaced=[1, 2])
+        await peer.stop("one")
+
+    result = invoke_with(script, wav, "--json")
+    lines = result.stdout.splitlines()
+    assert [json.loads(line)["seq"] for line in lines] == [1, 2, 3, 4]
+    assert lines[1] == json.dumps({"event": "later", "text": "汉字", "spaced": [1, 2], "seq": 2})
+    assert result.exit_code == 0
+
+
+def test_an_error_that_ends_the_session_is_one_line_and_exit_code_1(wav: Path) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.start()
+        await peer.result("one")
+        await peer.error("worker_lost", "the worker died", retryable=True)
+        await peer.connection.close(1012)
+
+    result = invoke_with(script, wav)
+    assert result.stdout == "[0.0s] one\n"
+    assert result.stderr.startswith("error: worker_lost: the worker died; connect again")
+    assert result.stderr.count("\n") == 1
+    assert result.exit_code == 1
+
+
+def test_json_shows_the_error_event_too(wav: Path) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.start()
+        await peer.error("engine_failed")
+        await peer.connection.close(1011)
+
+    result = invoke_with(script, wav, "--json")
+    assert [json.loads(line)["event"] for line in result.stdout.splitlines()] == ["started", "error"]
+    assert result.exit_code == 1
+
+
+def test_an_error_that_the_session_outlives_is_a_warning(wav: Path) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.start()
+        await peer.error("bad_language", "language refused")
+        await peer.stop("one")
+
+    result = invoke_with(script, wav)
+    assert (result.stdout, result.stderr) == ("[0.0s] one\n", "warning: bad_language: language refused\n")
+    assert result.exit_code == 0
+
+
+def test_without_a_server_the_error_says_how_to_start_one(wav: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        url = f"ws://127.0.0.1:{probe.getsockname()[1]}"
+    result = invoke("--file", str(wav), "--server", url, "--session-id", "mine")
+    assert result.stderr == f"error: no server at {url}: start one with `make serve`\n"
+    assert result.exit_code == 1
+
+
+def test_a_bad_file_is_reported_before_anything_is_opened(tmp_path: Path) -> None:
+    result = invoke("--file", str(tmp_path / "none.wav"), "--server", "nonsense")
+    assert result.stderr == f"error: {tmp_path}/none.wav: No such file or directory\n"
+    assert result.exit_code == 1
+
+
+def test_a_file_that_breaks_off_gets_its_text_before_the_error(
+    wav: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from client import sources  # noqa: PLC0415 - patched only here
+
+    def broken(path: Path) -> object:
+        yield bytes(6_400)
+        raise sources.AudioFileError(f"{path}: broken")
+
+    monkeypatch.setattr(sources, "decode_file", broken)
+    result = invoke_with(two_sentences, wav)
+    assert result.stdout == "[0.0s] one\n[1.0s] two\n"
+    assert result.stderr == f"error: {wav}: broken\n"
+    assert result.exit_code == 1
+
+
+def test_ctrl_c_sends_stop_and_still_prints_the_rest(wav: Path) -> None:
+    peers: list[Peer] = []
+
+    async def script(peer: Peer) -> None:
+        peers.append(peer)
+        await peer.start()
+        await peer.result("one")
+        peer.received.append(await peer.connection.recv())
+        os.kill(os.getpid(), signal.SIGINT)
+        await peer.stop("one", "two")
+
+    before = signal.getsignal(signal.SIGINT)
+    with serving_in_thread(script) as url:
+        result = invoke("--file", str(wav), "--server", url, "--speed", "2")
+    assert result.stdout == "[0.0s] one\n[1.0s] two\n"
+    assert result.exit_code == 0
+    assert 0 < len(peers[0].audio()) < len(AUDIO)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_live_captions_leave_only_the_locked_lines_behind() -> None:
+    output = io.StringIO()
+    console = Console(file=output, force_terminal=True, color_system=None, width=40)
+    with Live(console=console, auto_refresh=False, transient=True) as live:
+        show = LiveCaptions(console, live)
+        show(update(partial="what is"))
+        assert "[0.0s] what is" in output.getvalue()
+        show(update("What is it?"))
+        assert output.getvalue().rstrip().endswith("[0.0s] What is it?")
+    assert output.getvalue().count("What is it?") == 1
+
+
+def update(*texts: str, partial: str = "") -> Update:
+    text = json.dumps(
+        {
+            "sentences": [sentence(number, text) for number, text in enumerate(texts)],
+            "partial": partial,
+            "partial_start_ms": 0,
+            "duration_ms": 0,
+            "is_final": False,
+            "session_id": "s1",
+            "worker": "w0",
+            "seq": 1,
+        }
+    )
+    message = decode_message(text)
+    return Update(message, text, TranscriptView().fold(message))

@@ -1,0 +1,115 @@
+"""A WebSocket server on a free port that says what a test tells it to, in the words of the wire."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+from websockets.asyncio.server import Server, ServerConnection, serve
+
+Script = Callable[["Peer"], Awaitable[None]]
+
+
+def sentence(number: int, text: str) -> dict[str, Any]:
+    start = number * 1_000
+    times = {"start": start, "end": start + 800, "endpoint": start + 900}
+    return {"id": number, "text": text, **times, "reason": "silence"}
+
+
+class Peer:
+    """One connection, seen from the server; numbers its messages itself."""
+
+    def __init__(self, connection: ServerConnection) -> None:
+        self.connection = connection
+        self.path = connection.request.path if connection.request else ""
+        self.received: list[str | bytes] = []
+        self.seq = 0
+
+    async def until(self, *awaited: str) -> None:
+        """Read until one of these texts has come; all that is read stays in `received`."""
+        async for message in self.connection:
+            self.received.append(message)
+            if message in awaited:
+                return
+
+    async def say(self, **fields: Any) -> None:
+        self.seq += 1
+        await self.connection.send(json.dumps({**fields, "seq": self.seq}))
+
+    async def start(self, session: str = "s1", worker: str = "w0") -> None:
+        await self.until("START")
+        await self.say(event="started", session_id=session, worker=worker)
+
+    async def result(self, *texts: str, partial: str = "", final: bool = False, worker: str = "w0") -> None:
+        await self.say(
+            sentences=[sentence(number, text) for number, text in enumerate(texts)],
+            partial=partial,
+            partial_start_ms=len(texts) * 1_000,
+            duration_ms=5_000,
+            is_final=final,
+            session_id="s1",
+            worker=worker,
+        )
+
+    async def error(self, code: str, message: str = "why", retryable: bool = False) -> None:
+        await self.say(event="error", code=code, message=message, retryable=retryable)
+
+    async def stop(self, *texts: str) -> None:
+        """Wait for STOP, then end the session with these sentences."""
+        await self.until("STOP")
+        await self.result(*texts, final=True)
+        await self.say(event="stopped", session_id="s1")
+
+    def audio(self) -> bytes:
+        return b"".join(message for message in self.received if isinstance(message, bytes))
+
+
+@asynccontextmanager
+async def serving(script: Script) -> AsyncIterator[str]:
+    """The address of a server that runs `script` for each connection, then closes it."""
+    async with _server(script) as server:
+        yield _address(server)
+
+
+@contextmanager
+def serving_in_thread(script: Script) -> Iterator[str]:
+    """The same for a client that has a loop of its own."""
+    ready = threading.Event()
+    address = ""
+    loop = asyncio.new_event_loop()
+    over = asyncio.Event()
+
+    async def run() -> None:
+        nonlocal address
+        async with _server(script) as server:
+            address = _address(server)
+            ready.set()
+            await over.wait()
+
+    thread = threading.Thread(target=lambda: loop.run_until_complete(run()), name="scripted-server")
+    thread.start()
+    assert ready.wait(5)
+    try:
+        yield address
+    finally:
+        loop.call_soon_threadsafe(over.set)
+        thread.join(5)
+        loop.close()
+
+
+@asynccontextmanager
+async def _server(script: Script) -> AsyncIterator[Server]:
+    async def handle(connection: ServerConnection) -> None:
+        await script(Peer(connection))
+
+    async with serve(handle, "127.0.0.1", 0, compression=None, max_size=None) as server:
+        yield server
+
+
+def _address(server: Server) -> str:
+    port = next(iter(server.sockets)).getsockname()[1]
+    return f"ws://127.0.0.1:{port}"

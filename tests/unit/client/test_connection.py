@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import asyncio
+from http import HTTPStatus
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosedError
+from websockets.frames import Close
+from websockets.http11 import Request, Response
+
+from client.connection import (
+    StreamError,
+    connection_closed,
+    open_connection,
+    opening_commands,
+    session_error,
+    session_url,
+)
+from client.view import ErrorEvent
+from common.errors import TABLE
+
+URL = "ws://127.0.0.1:10095"
+
+
+def refusal(url: str) -> StreamError:
+    with pytest.raises(StreamError) as caught:
+        asyncio.run(open_connection(url))
+    return caught.value
+
+
+def test_an_address_without_options_stays_as_it_is() -> None:
+    assert session_url(URL + "/live?key=1", None, None) == URL + "/live?key=1"
+
+
+def test_options_are_quoted_and_join_the_query() -> None:
+    url = session_url(URL + "/?key=1", "a b&c=d", "5000:1500,inf:300")
+    query = parse_qs(urlsplit(url).query)
+    assert query == {"key": ["1"], "session_id": ["a b&c=d"], "silence_schedule": ["5000:1500,inf:300"]}
+    assert " " not in url
+
+
+def test_start_comes_last_and_options_not_given_are_not_sent() -> None:
+    assert opening_commands(None, (), {}) == ["START"]
+    commands = opening_commands("en", ("Voxshard", "shard"), {"vox shard": "Voxshard", "a": "b"})
+    assert commands == [
+        "LANGUAGE:en",
+        "HOTWORDS:Voxshard,shard",
+        "POSTPROCESS_HOTWORDS:vox shard=>Voxshard,a=>b",
+        "START",
+    ]
+
+
+def test_a_comma_inside_a_word_is_refused() -> None:
+    with pytest.raises(ValueError, match="comma"):
+        opening_commands(None, ("a,b",), {})
+    with pytest.raises(ValueError, match="comma"):
+        opening_commands(None, (), {"a": "b,c"})
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1", "ws://", "ws://127.0.0.1:99999", "nonsense"])
+def test_an_address_of_another_kind_is_named(url: str) -> None:
+    assert refusal(url).code == "bad_url"
+
+
+def test_an_address_that_cannot_be_split_is_named() -> None:
+    with pytest.raises(StreamError, match="bad_url"):
+        session_url("ws://[::1", "s1", None)
+
+
+def test_nobody_listening_may_be_tried_again(free_port: int) -> None:
+    error = refusal(f"ws://127.0.0.1:{free_port}")
+    assert (error.code, error.retryable, error.close_code) == ("no_server", True, None)
+
+
+@pytest.mark.parametrize(
+    ("status", "retryable"),
+    [
+        (HTTPStatus.NOT_FOUND, False),
+        (HTTPStatus.TOO_MANY_REQUESTS, True),
+        (HTTPStatus.SERVICE_UNAVAILABLE, True),
+    ],
+)
+def test_a_refused_handshake_tells_the_status(status: HTTPStatus, retryable: bool) -> None:
+    def refuse(connection: ServerConnection, _request: Request) -> Response:
+        return connection.respond(status, "no")
+
+    async def never(_connection: ServerConnection) -> None:
+        raise AssertionError
+
+    async def attempt() -> None:
+        async with serve(never, "127.0.0.1", 0, process_request=refuse) as server:
+            port = next(iter(server.sockets)).getsockname()[1]
+            await open_connection(f"ws://127.0.0.1:{port}")
+
+    with pytest.raises(StreamError, match=f"HTTP {status.value}") as caught:
+        asyncio.run(attempt())
+    assert (caught.value.code, caught.value.retryable) == ("handshake_refused", retryable)
+
+
+def test_a_server_of_another_kind_is_named() -> None:
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        writer.write(b"220 mail\r\n")
+        writer.close()
+
+    async def attempt() -> None:
+        async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            await open_connection(f"ws://127.0.0.1:{port}")
+
+    with pytest.raises(StreamError, match="does not speak WebSocket"):
+        asyncio.run(attempt())
+
+
+def test_an_error_of_the_table_keeps_its_close_code() -> None:
+    for error in (error for error in TABLE if error.close_code is not None):
+        failure = session_error(ErrorEvent(error.code, error.message, error.retryable, 1))
+        assert (failure.code, failure.message) == (error.code, error.message)
+        assert (failure.retryable, failure.close_code) == (error.retryable, error.close_code)
+
+
+@pytest.mark.parametrize(("code", "retryable"), [(1000, False), (1012, True), (1013, True), (4400, False)])
+def test_a_close_without_an_error_event_is_judged_by_its_code(code: int, retryable: bool) -> None:
+    failure = connection_closed(ConnectionClosedError(Close(code, "because"), None))
+    assert (failure.code, failure.close_code, failure.retryable) == ("connection_closed", code, retryable)
+    assert "because" in failure.message

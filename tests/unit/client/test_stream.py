@@ -1,0 +1,342 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+import client.stream
+from client.stream import StreamClient, StreamError, StreamState, Update, transcribe
+from client.view import ErrorEvent, Notice, Result, Started, Stopped
+from tests.unit.client.scripted_server import Peer, Script, serving
+
+FRAME = bytes(range(256)) * 12 + bytes(128)
+
+
+def run(work: Coroutine[Any, Any, None]) -> None:
+    async def bounded() -> None:
+        async with asyncio.timeout(10):
+            await work
+
+    asyncio.run(bounded())
+
+
+async def plain_session(peer: Peer) -> None:
+    await peer.start()
+    await peer.stop("one", "two")
+
+
+async def read_all(client: StreamClient) -> list[Update]:
+    return [update async for update in client.updates()]
+
+
+def failure_of(script: Script, act: Callable[[StreamClient], Awaitable[object]]) -> StreamError:
+    """What `act` raises in a session with a server that follows `script`."""
+
+    async def attempt() -> None:
+        async with serving(script) as url, StreamClient(url) as client:
+            await act(client)
+
+    with pytest.raises(StreamError) as caught:
+        run(attempt())
+    return caught.value
+
+
+def test_a_session_from_start_to_stop() -> None:
+    peers: list[Peer] = []
+
+    async def script(peer: Peer) -> None:
+        peers.append(peer)
+        await plain_session(peer)
+
+    async def session() -> None:
+        async with serving(script) as url, StreamClient(url) as client:
+            assert (client.session_id, client.worker) == ("s1", "w0")
+            await client.send(FRAME)
+            await client.commit()
+            await client.keep_alive()
+            sentences = await client.finish()
+            assert [sentence.text for sentence in sentences] == ["one", "two"]
+            assert client.transcript == "one two"
+
+    run(session())
+    assert peers[0].received == ["START", FRAME, "COMMIT", "KEEPALIVE", "STOP"]
+
+
+def test_options_go_before_start_and_into_the_address() -> None:
+    peers: list[Peer] = []
+
+    async def script(peer: Peer) -> None:
+        peers.append(peer)
+        await plain_session(peer)
+
+    async def session() -> None:
+        async with (
+            serving(script) as url,
+            StreamClient(url, "my id", "en", ["a", "b"], {"x": "y"}, silence_schedule="offline") as client,
+        ):
+            await client.finish()
+
+    run(session())
+    assert parse_qs(urlsplit(peers[0].path).query) == {
+        "session_id": ["my id"],
+        "silence_schedule": ["offline"],
+    }
+    assert peers[0].received == ["LANGUAGE:en", "HOTWORDS:a,b", "POSTPROCESS_HOTWORDS:x=>y", "START", "STOP"]
+
+
+def test_updates_are_all_messages_from_the_first_to_stopped() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.until("HOTWORDS:a")
+        await peer.say(event="hotwords_set", hotwords=["a"])
+        await peer.start()
+        await peer.result(partial="on")
+        await peer.error("odd_frame")
+        await peer.stop("one")
+
+    async def session() -> None:
+        async with serving(script) as url, StreamClient(url, hotwords=["a"]) as client:
+            reading = asyncio.create_task(read_all(client))
+            await client.finish()
+            updates = await reading
+        kinds = [type(update.message) for update in updates]
+        assert kinds == [Notice, Started, Result, ErrorEvent, Result, Stopped]
+        assert [update.view.partial for update in updates[2:4]] == ["on", "on"]
+        assert updates[-1].view.transcript == "one"
+        assert updates[0].text == '{"event": "hotwords_set", "hotwords": ["a"], "seq": 1}'
+
+    run(session())
+
+
+def test_an_error_that_the_session_outlives_is_only_an_update() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.start()
+        await peer.error("bad_hotwords")
+        await peer.stop("one")
+
+    async def session() -> None:
+        async with serving(script) as url, StreamClient(url) as client:
+            assert len(await client.finish()) == 1
+
+    run(session())
+
+
+def test_an_error_event_is_the_cause_of_the_close_that_follows() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.start()
+        await peer.error("worker_lost", "the worker died", retryable=True)
+        await peer.connection.close(1012)
+
+    seen: list[Update] = []
+
+    async def read(client: StreamClient) -> None:
+        async for update in client.updates():
+            seen.append(update)  # noqa: PERF401 - what was seen before the failure counts
+
+    error = failure_of(script, read)
+    assert (error.code, error.message) == ("worker_lost", "the worker died")
+    assert (error.retryable, error.close_code) == (True, 1012)
+    assert isinstance(seen[-1].message, ErrorEvent)
+
+
+def test_a_sender_learns_the_cause_from_the_error_event() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.start()
+        await peer.error("idle_timeout")
+        await peer.connection.close(4408)
+
+    async def send_on(client: StreamClient) -> None:
+        while True:
+            await client.send(FRAME)
+
+    assert failure_of(script, send_on).code == "idle_timeout"
+
+
+def test_an_error_event_before_started_fails_the_entry() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.error("no_worker", retryable=True)
+        await peer.connection.close(1013)
+
+    error = failure_of(script, read_all)
+    assert (error.code, error.close_code) == ("no_worker", 1013)
+
+
+def test_an_abrupt_close_fails_reader_sender_and_finish() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.start()
+        peer.connection.transport.abort()
+
+    async def send_on(client: StreamClient) -> None:
+        while True:
+            await client.send(FRAME)
+
+    for act in (read_all, send_on, StreamClient.finish):
+        error = failure_of(script, act)
+        assert (error.code, error.close_code, error.retryable) == ("connection_closed", 1006, True)
+
+
+def test_a_close_without_stopped_is_a_failure_even_if_it_is_polite() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.start()
+        await peer.until("STOP")
+        await peer.result("one", final=True)
+
+    error = failure_of(script, StreamClient.finish)
+    assert (error.code, error.close_code) == ("connection_closed", 1000)
+
+
+def test_a_gap_in_seq_fails_the_session_and_tells_the_server() -> None:
+    closes: list[int | None] = []
+
+    async def script(peer: Peer) -> None:
+        await peer.start()
+        peer.seq += 1
+        await peer.result("one")
+        await peer.connection.wait_closed()
+        closes.append(peer.connection.close_code)
+
+    error = failure_of(script, read_all)
+    assert (error.code, error.retryable, error.close_code) == ("protocol_broken", False, None)
+    assert "message 3 came after message 1" in error.message
+    assert closes == [1002]
+
+
+@pytest.mark.parametrize(
+    "break_it",
+    [
+        lambda peer: peer.say(event="started", session_id="s2", worker="w0"),
+        lambda peer: peer.say(event="stopped"),
+        lambda peer: peer.connection.send(b"binary"),
+        lambda peer: peer.connection.send("not json"),
+    ],
+    ids=["started twice", "stopped unasked", "binary", "not json"],
+)
+def test_a_message_out_of_place_breaks_the_protocol(break_it: Callable[[Peer], Awaitable[None]]) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.start()
+        await break_it(peer)
+        await peer.connection.wait_closed()
+
+    assert failure_of(script, read_all).code == "protocol_broken"
+
+
+def test_many_partials_and_a_caller_that_only_sends_do_not_block_each_other() -> None:
+    count, audio = 1_500, FRAME * 10
+
+    async def script(peer: Peer) -> None:
+        await peer.start()
+        # More than all buffers hold, and nothing is read meanwhile: the client has to take it all.
+        for number in range(count):
+            await peer.result(partial="word " * 500 + str(number))
+        await peer.stop("one")
+        assert len(peer.audio()) == 200 * len(audio)
+
+    async def session() -> None:
+        async with serving(script) as url, StreamClient(url) as client:
+            for _ in range(200):
+                await client.send(audio)
+            assert [sentence.text for sentence in await client.finish()] == ["one"]
+            updates = await read_all(client)
+        assert len(updates) < count
+        assert updates[-1].view.transcript == "one"
+        assert updates[-1].view.seq == count + 3
+
+    run(session())
+
+
+def test_a_caller_that_keeps_up_misses_nothing_of_a_burst() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.start()
+        for number in range(500):
+            await peer.result(partial=str(number))
+        await peer.stop()
+
+    async def session() -> None:
+        async with serving(script) as url, StreamClient(url) as client:
+            reading = asyncio.create_task(read_all(client))
+            await client.finish()
+            assert [update.message.seq for update in await reading] == list(range(1, 504))
+
+    run(session())
+
+
+def test_a_silent_server_fails_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client.stream, "START_TIMEOUT_S", 0.02)
+
+    async def script(peer: Peer) -> None:
+        await peer.connection.wait_closed()
+
+    error = failure_of(script, read_all)
+    assert (error.code, error.retryable) == ("server_silent", True)
+
+
+def test_a_silent_server_fails_the_finish() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.start()
+        await peer.until("never said")
+
+    error = failure_of(script, lambda client: client.finish(timeout_s=0.02))
+    assert error.code == "server_silent"
+
+
+def test_a_stream_that_is_finished_takes_nothing_more() -> None:
+    async def session() -> None:
+        async with serving(plain_session) as url, StreamClient(url) as client:
+            await client.finish()
+            with pytest.raises(RuntimeError, match="stopped"):
+                await client.send(FRAME)
+            with pytest.raises(RuntimeError, match="stopped"):
+                await client.finish()
+
+    run(session())
+
+
+def test_leaving_early_closes_the_connection_and_ends_the_reader() -> None:
+    closes: list[int | None] = []
+
+    async def script(peer: Peer) -> None:
+        await peer.start()
+        # Unread messages beyond every buffer limit must not hold up the close.
+        for _ in range(100):
+            await peer.result(partial="word")
+        await peer.connection.wait_closed()
+        closes.append(peer.connection.close_code)
+
+    async def session() -> None:
+        async with serving(script) as url:
+            async with StreamClient(url) as client:
+                pass
+            with pytest.raises(StreamError, match="abandoned"):
+                await client.send(FRAME)
+        tasks = [task.get_name() for task in asyncio.all_tasks()]
+        assert "stream-reader" not in tasks
+
+    run(session())
+    assert closes == [1000]
+
+
+def test_the_table_of_states_ends_in_stopped_or_failed() -> None:
+    ends = {state for state, following in client.stream.TRANSITIONS.items() if not following}
+    assert ends == {StreamState.STOPPED, StreamState.FAILED}
+    assert set(client.stream.TRANSITIONS) == set(StreamState)
+
+
+def test_transcribe_sends_all_frames_and_returns_the_sentences() -> None:
+    peers: list[Peer] = []
+
+    async def script(peer: Peer) -> None:
+        peers.append(peer)
+        await plain_session(peer)
+
+    async def frames() -> AsyncIterator[bytes]:
+        for _ in range(3):
+            yield FRAME
+
+    async def session() -> None:
+        async with serving(script) as url:
+            assert [sentence.text for sentence in await transcribe(url, frames())] == ["one", "two"]
+
+    run(session())
+    assert peers[0].audio() == FRAME * 3
