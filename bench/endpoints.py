@@ -10,7 +10,7 @@ import msgspec
 
 from bench.material import continuous_passage
 from bench.player import Pace, Playback, Server, play_all
-from bench.report import Table
+from bench.report import Table, columns_of
 from client.view import Sentence
 from common.audio import SAMPLES_PER_MS, ms_to_samples, samples_to_ms
 from common.silence import SilenceSchedule, parse_schedule
@@ -50,7 +50,7 @@ class EndpointsResult(msgspec.Struct, frozen=True):
 
     def tables(self) -> tuple[Table, ...]:
         rows = tuple(msgspec.structs.astuple(trace) for trace in self.traces)
-        return (Table(f"endpoints, schedule {self.schedule}", Trace.__struct_fields__, rows),)
+        return (Table(f"endpoints, schedule {self.schedule}", columns_of(Trace), rows),)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import msgspec
 
 from bench.material import continuous_passage
 from bench.player import Pace, Playback, Server, play_all
-from bench.report import Table
+from bench.report import Table, columns_of
 from common.audio import samples_to_ms
 from tests.support.speech import Span, Timeline
 
@@ -38,7 +38,7 @@ class PartialsResult(msgspec.Struct, frozen=True):
 
     def tables(self) -> tuple[Table, ...]:
         rows = tuple(msgspec.structs.astuple(reaction) for reaction in self.reactions)
-        return (Table("partials during speech", Reaction.__struct_fields__, rows),)
+        return (Table("partials during speech", columns_of(Reaction), rows),)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,11 @@ class Table(msgspec.Struct, frozen=True):
     rows: tuple[tuple[Cell, ...], ...]
 
 
+def columns_of(record: type[msgspec.Struct]) -> tuple[str, ...]:
+    """Names of the fields, with blanks where a narrow terminal may break the line."""
+    return tuple(name.replace("_", " ") for name in record.__struct_fields__)
+
+
 class Result(Protocol):
     """Figures of one measurement: a record that goes into the JSON file as it is."""
 

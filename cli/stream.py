@@ -1,29 +1,13 @@
-"""`voxshard stream`: send a file to a server at the pace of speech and show the captions as they come."""
+"""`voxshard stream`: recognise a file live and show the captions as they come."""
 
 from __future__ import annotations
 
-import asyncio
-import signal
-import sys
-from collections.abc import AsyncIterable, Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Annotated, Final
 
 import typer
-from rich.console import Console
-from rich.live import Live
-
-from client.captions import locked_line, locked_text, partial_line
-from client.sources import AudioFileError, FileSource, check_audio_file
-from client.stream import StreamClient, StreamError, Update
-from client.view import ErrorEvent, Sentence
-from common.errors import BY_CODE
 
 DEFAULT_SERVER: Final = "ws://127.0.0.1:10095"
-
-Show = Callable[[Update], None]
 
 
 def stream(  # noqa: PLR0913 - each parameter is a flag
@@ -37,115 +21,20 @@ def stream(  # noqa: PLR0913 - each parameter is a flag
     hotwords: Annotated[str, typer.Option("--hotwords", help="words to expect: a,b,c")] = "",
 ) -> None:
     """Recognise a file live. Ctrl-C ends the audio there and still shows the rest of the text."""
-    words = [word.strip() for word in hotwords.split(",") if word.strip()]
+    # Here and not above: servers are installed without the client extra.
     try:
-        check_audio_file(file)
-        client = StreamClient(server, session_id, language, words)
-        with _display(json_lines) as show:
-            asyncio.run(_run(client, FileSource(file, speed=speed), show))
-    except (AudioFileError, StreamError) as error:
-        typer.echo(f"error: {_explained(error, server)}", err=True)
-        raise typer.Exit(1) from error
+        from cli.stream_file import FileRequest, StreamFailed, stream_file  # noqa: PLC0415
+    except ModuleNotFoundError as missing:
+        raise _failed(f"{missing.name} is not installed: pip install 'voxshard[client]'") from missing
 
-
-async def _run(client: StreamClient, frames: AsyncIterable[bytes], show: Show) -> None:
-    """Send and read at once; what fails first ends the other too."""
-    interrupted = asyncio.Event()
+    words = tuple(word.strip() for word in hotwords.split(",") if word.strip())
+    request = FileRequest(file, server, speed, session_id, language, words)
     try:
-        async with client, asyncio.TaskGroup() as both:
-            with _on_interrupt(interrupted.set):
-                both.create_task(_speak(client, frames, interrupted), name="speak")
-                async for update in client.updates():
-                    show(update)
-    except ExceptionGroup as failures:
-        raise failures.exceptions[0] from failures
+        stream_file(request, json_lines=json_lines)
+    except StreamFailed as error:
+        raise _failed(str(error)) from error
 
 
-async def _speak(client: StreamClient, frames: AsyncIterable[bytes], interrupted: asyncio.Event) -> None:
-    """Send until the end or Ctrl-C; a file that breaks off gets its text first, then the error is raised."""
-    try:
-        await _send_all(client, frames, interrupted)
-    except AudioFileError:
-        await client.finish()
-        raise
-    await client.finish()
-
-
-async def _send_all(client: StreamClient, frames: AsyncIterable[bytes], interrupted: asyncio.Event) -> None:
-    async for frame in frames:
-        if interrupted.is_set():
-            return
-        await client.send(frame)
-
-
-@contextmanager
-def _on_interrupt(act: Callable[[], None]) -> Iterator[None]:
-    """The first Ctrl-C calls `act` in the loop; a second one ends the program as usual."""
-    loop = asyncio.get_running_loop()
-    usual = signal.getsignal(signal.SIGINT)
-
-    def handle(_number: int, _frame: FrameType | None) -> None:
-        signal.signal(signal.SIGINT, usual)
-        loop.call_soon_threadsafe(act)
-
-    signal.signal(signal.SIGINT, handle)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, usual)
-
-
-@contextmanager
-def _display(json_lines: bool) -> Iterator[Show]:
-    """JSON lines, live captions on a terminal, or else one line for each locked sentence."""
-    if json_lines:
-        yield _show_json
-    elif sys.stdout.isatty():
-        console = Console()
-        with Live(console=console, auto_refresh=False, transient=True) as live:
-            yield LiveCaptions(console, live)
-    else:
-        yield LockedLines(lambda sentence: typer.echo(locked_text(sentence)))
-
-
-def _show_json(update: Update) -> None:
-    """The text as it came, in UTF-8 whatever the locale; `echo` flushes."""
-    typer.echo(update.text.encode())
-
-
-class LockedLines:
-    """Writes each locked sentence once, and the errors that the session outlives to stderr."""
-
-    def __init__(self, write: Callable[[Sentence], None]) -> None:
-        self._write = write
-        self._written = 0
-
-    def __call__(self, update: Update) -> None:
-        for sentence in update.view.sentences[self._written :]:
-            self._write(sentence)
-        self._written = len(update.view.sentences)
-        if isinstance(update.message, ErrorEvent) and not update.message.ends_session:
-            typer.echo(f"warning: {update.message.code}: {update.message.message}", err=True)
-
-
-class LiveCaptions:
-    """Locked lines scroll up; the partial stays on the line below them until its final replaces it."""
-
-    def __init__(self, console: Console, live: Live) -> None:
-        self._locked = LockedLines(lambda sentence: console.print(locked_line(sentence)))
-        self._console = console
-        self._live = live
-
-    def __call__(self, update: Update) -> None:
-        # Refreshed first: printing a locked line draws the live line below it again as it was last shown.
-        self._live.update(partial_line(update.view, self._console.width), refresh=True)
-        self._locked(update)
-
-
-def _explained(error: AudioFileError | StreamError, server: str) -> str:
-    if isinstance(error, AudioFileError):
-        return str(error)
-    if error.code == "no_server":
-        return f"no server at {server}: start one with `make serve`"
-    known = BY_CODE.get(error.code)
-    return f"{error}; {known.action}" if known else str(error)
+def _failed(message: str) -> typer.Exit:
+    typer.echo(f"error: {message}", err=True)
+    return typer.Exit(1)

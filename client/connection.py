@@ -17,6 +17,8 @@ CLOSE_TIMEOUT_S: Final = 2.0
 NORMAL_CLOSE: Final = 1000
 PROTOCOL_ERROR_CLOSE: Final = 1002
 _LOST_CLOSE: Final = 1006
+# Servers take the Chinese comma for one too.
+_SEPARATORS: Final = ",，"
 _RETRYABLE_CLOSES: Final = frozenset({1001, _LOST_CLOSE, 1011, 1012, 1013})
 
 
@@ -55,7 +57,7 @@ def opening_commands(
 ) -> list[str]:
     """Texts to send before and with START. Raises ValueError for a word that the protocol cannot carry."""
     pairs = [f"{wrong}=>{right}" for wrong, right in replacements.items()]
-    if any("," in word for word in (*hotwords, *pairs)):
+    if any(separator in word for word in (*hotwords, *pairs) for separator in _SEPARATORS):
         raise ValueError("hotwords and replacements cannot contain a comma")
     options = {"LANGUAGE": language, "HOTWORDS": ",".join(hotwords), "POSTPROCESS_HOTWORDS": ",".join(pairs)}
     return [*(f"{name}:{value}" for name, value in options.items() if value), "START"]

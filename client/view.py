@@ -37,7 +37,10 @@ class Started(msgspec.Struct, frozen=True):
 
 
 class Result(msgspec.Struct, frozen=True):
-    """All locked sentences, and the provisional text of the speech since `partial_start_ms`."""
+    """All locked sentences, and the provisional text of the speech since `partial_start_ms`.
+
+    is_final: the result answers COMMIT or STOP; all that was said before is locked.
+    """
 
     sentences: tuple[Sentence, ...]
     partial: str
@@ -123,13 +126,12 @@ class TranscriptView(msgspec.Struct, frozen=True):
                 return msgspec.structs.replace(self, session_id=session_id, worker=worker, seq=message.seq)
             case Result():
                 return self._with_result(message)
-            case Stopped() if not self.is_final:
+            # A session that got no audio has no result at all.
+            case Stopped() if self.duration_ms and not self.is_final:
                 raise ProtocolBroken("`stopped` came without a final result")
         return msgspec.structs.replace(self, seq=message.seq)
 
     def _with_result(self, result: Result) -> TranscriptView:
-        if self.is_final:
-            raise ProtocolBroken("a result came after the final one")
         if result.sentences[: len(self.sentences)] != self.sentences:
             raise ProtocolBroken(f"message {result.seq} changed a locked sentence")
         return TranscriptView(**msgspec.structs.asdict(result))

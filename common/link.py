@@ -182,6 +182,6 @@ def _frame(buffer: bytearray, start: int, end: int) -> Frame:
     try:
         kind = FrameType(kind_byte)
         payload = body if kind is FrameType.AUDIO else _DECODERS[kind].decode(body)
-    except (ValueError, msgspec.MsgspecError) as error:
+    except (ValueError, RecursionError, msgspec.MsgspecError) as error:
         raise LinkError(f"frame of type {kind_byte} cannot be read") from error
     return Frame(kind=kind, stream=stream, epoch=epoch, sequence=sequence, payload=payload)

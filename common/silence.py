@@ -18,6 +18,8 @@ from common.events import ScheduleStep
 MAX_STEPS: Final = 16
 MIN_SILENCE_MS: Final = 32
 MAX_SILENCE_MS: Final = 60_000
+# No segment gets that old; a bound past 64 bits could not travel to the worker.
+MAX_AGE_MS: Final = 24 * 3_600_000
 
 # The two dynamic tables of FunASR's guide, section 7.
 STREAMING_STEPS: Final = (
@@ -65,7 +67,7 @@ def parse_schedule(text: str) -> tuple[ScheduleStep, ...]:
     try:
         pairs = json.loads(text) if text.startswith("[") else [pair.split(":") for pair in text.split(",")]
         steps = tuple(_step(age, silence) for age, silence in pairs)
-    except (TypeError, ValueError, RecursionError) as error:
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise BadSilenceSchedule() from error
     _check(steps)
     return steps
@@ -73,7 +75,7 @@ def parse_schedule(text: str) -> tuple[ScheduleStep, ...]:
 
 def _step(age: object, silence: object) -> ScheduleStep:
     bound = math.inf if age is None else float(str(age))
-    return ScheduleStep(None if math.isinf(bound) else int(bound), int(str(silence)))
+    return ScheduleStep(None if bound == math.inf else int(bound), int(str(silence)))
 
 
 def _check(steps: tuple[ScheduleStep, ...]) -> None:
@@ -83,5 +85,7 @@ def _check(steps: tuple[ScheduleStep, ...]) -> None:
     rising = all(earlier < later for earlier, later in itertools.pairwise(bounds))
     if bounds[0] <= 0 or not rising or bounds[-1] != math.inf:
         raise BadSilenceSchedule("ages rise from above 0, the last one is inf")
+    if any(bound > MAX_AGE_MS for bound in bounds[:-1]):
+        raise BadSilenceSchedule(f"ages of at most {MAX_AGE_MS} ms")
     if not all(MIN_SILENCE_MS <= step.silence_ms <= MAX_SILENCE_MS for step in steps):
         raise BadSilenceSchedule(f"silences of {MIN_SILENCE_MS} to {MAX_SILENCE_MS} ms")

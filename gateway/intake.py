@@ -22,7 +22,7 @@ class Intake:
     _strayed: bool = False
 
     def hold(self, message: str | bytes) -> None:
-        """Keep a message for the next session. Bounded: the socket is not read while a session finishes."""
+        """Keep a message for later. Bounded: the socket is not read while a session opens or finishes."""
         self._held.append(message)
 
     def release(self) -> list[str | bytes]:

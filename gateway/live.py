@@ -12,7 +12,6 @@ from typing import Final, assert_never
 from websockets.frames import CloseCode
 
 from common.audio import pcm16_samples
-from common.clock import Clock
 from common.errors import (
     BY_CODE,
     IdleTimeout,
@@ -40,30 +39,15 @@ from common.events import (
     Stop,
     Stopped,
 )
-from common.session import SessionState, next_state
+from common.session import HOLDING, SessionState, next_state
 from gateway.client_side import ClientSide
 from gateway.dialects.start_stop import StartStopDialect
 from gateway.intake import Intake, SessionNames, requested_id, requested_options
-from gateway.live_sessions import LiveSessions
-from gateway.metrics import GatewayMetrics
+from gateway.live_services import LiveServices
 from gateway.websocket import Connection, Request
 from gateway.worker_link import SessionStream
-from gateway.worker_pool import WorkerPool
 
 CLIENT_LEFT: Final = "client"
-
-
-@dataclass(frozen=True, slots=True)
-class LiveServices:
-    """What all connections of a gateway share."""
-
-    pool: WorkerPool
-    sessions: LiveSessions
-    metrics: GatewayMetrics
-    clock: Clock
-    options: SessionOptions
-    idle_timeout_s: float
-    slow_reader_timeout_s: float
 
 
 @dataclass(slots=True)
@@ -125,7 +109,7 @@ class LiveConnection:
 
     def _receive(self, message: str | bytes) -> None:
         self._intake.heard_at = self._services.clock.now()
-        if self._state is SessionState.FINISHING:
+        if self._state in HOLDING:
             self._intake.hold(message)
         elif self._state is not SessionState.CLOSED:
             self._obey(message)
@@ -203,7 +187,10 @@ class LiveConnection:
     def opened(self) -> None:
         running = self._session
         self._names.taken()
-        self._say(Started(running.id, running.stream.worker))
+        started = Started(running.id, running.stream.worker)
+        self._state = next_state(self._state, started)
+        self._say(started)
+        self._obey_held()
 
     def credit(self, samples: int) -> None:
         if self._running is not None:
@@ -211,7 +198,7 @@ class LiveConnection:
                 # A client that was not read from could not be heard.
                 self._intake.heard_at = self._services.clock.now()
             self._running.credit += samples
-            self._client.pause(self._running.credit <= 0 or self._state is SessionState.FINISHING)
+            self._client.pause(self._running.credit <= 0 or self._state in HOLDING)
 
     def event(self, event: Event) -> None:
         if isinstance(event, Failed):
@@ -220,22 +207,25 @@ class LiveConnection:
             return
         self._say(event)
         if isinstance(event, Stopped):
-            self._finished()
+            self._finished(event)
 
     def worker_lost(self) -> None:
         self._running_ended()
         self._fail(WorkerLost())
 
-    def _finished(self) -> None:
+    def _finished(self, stopped: Stopped) -> None:
         """All is said: idle again, and whatever the client sent in the meantime counts now."""
         self._running_ended()
         self._intake.heard_at = self._services.clock.now()
         if self._state is not SessionState.CLOSED:
-            self._state = SessionState.IDLE
+            self._state = next_state(self._state, stopped)
         if self._ends_with is not None:
             self._fail(self._ends_with)
             return
         self._client.pause(False)
+        self._obey_held()
+
+    def _obey_held(self) -> None:
         for message in self._intake.release():
             self._receive(message)
 

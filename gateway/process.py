@@ -21,7 +21,8 @@ from common.silence import parse_schedule
 from gateway.dialects.option_texts import parse_hotwords
 from gateway.host_view import GatewayRow, HostView, other_gateways
 from gateway.http import HttpServer, create_app
-from gateway.live import LiveConnection, LiveServices
+from gateway.live import LiveConnection
+from gateway.live_services import LiveServices
 from gateway.live_sessions import LiveSessions
 from gateway.metrics import GatewayMetrics
 from gateway.sockets import bind_socket

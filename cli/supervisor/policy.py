@@ -111,7 +111,7 @@ class ChildLife:
 
     def _failed_boot(self, how: str) -> Decision:
         if self._ready_at is None:
-            return Halt(f"{self._name} {how} before it was ever ready")
+            return Halt(f"{self._name} {how}; it was never ready")
         self._failed_boots += 1
         if self._failed_boots >= MAX_FAILED_BOOTS:
             return Halt(f"{self._name} {how}; it failed to boot {MAX_FAILED_BOOTS} times in a row")

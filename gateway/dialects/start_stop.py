@@ -152,6 +152,7 @@ class StartStopDialect:
         messages = [self._result(heard, is_final=True)] if heard else []
         messages.append(self._event("stopped"))
         self._seq = 0
+        self._session = self._worker = ""
         return messages
 
     def _result(self, heard: int, *, is_final: bool = False) -> str:

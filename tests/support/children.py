@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -15,8 +16,8 @@ ROOT: Final = Path(__file__).parents[2]
 _SAY_READY: Final = "from common.notify import notify_ready; notify_ready()"
 _SLEEP: Final = "import time; time.sleep(60)"
 
-READY_THEN_SLEEP: Final = f"{_SAY_READY}; {_SLEEP}"
 READY_THEN_EXIT: Final = f"{_SAY_READY}; raise SystemExit(7)"
+READY_THEN_SLEEP: Final = f"{_SAY_READY}; {_SLEEP}"
 NEVER_READY: Final = _SLEEP
 EXIT_AT_ONCE: Final = "raise SystemExit(5)"
 IGNORE_SIGTERM: Final = (
@@ -30,7 +31,7 @@ def python(code: str, *arguments: str) -> tuple[str, ...]:
 
 
 def with_grandchild(pid_file: Path, ending: str) -> tuple[str, ...]:
-    """A child that starts `sleep`, writes its pid to `pid_file`, says that it is ready, then does `ending`."""
+    """A child that starts `sleep`, writes its pid to `pid_file`, says READY=1, then does `ending`."""
     start = "import subprocess, sys, pathlib; pid = subprocess.Popen(['sleep', '60']).pid"
     write = "pathlib.Path(sys.argv[1]).write_text(str(pid))"
     return python(f"{start}; {write}; {_SAY_READY}; {ending}", str(pid_file))
@@ -42,8 +43,13 @@ def child_environ(notify_path: Path) -> dict[str, str]:
 
 async def wait_gone(pid: int) -> None:
     """Until no such process runs; one that nobody has reaped yet counts as gone. Raises `TimeoutError`."""
+    await wait_until(lambda: not _runs(pid))
+
+
+async def wait_until(condition: Callable[[], bool]) -> None:
+    """For what processes do, which raises no event here. Raises `TimeoutError` after 5 s."""
     async with asyncio.timeout(5):
-        while _runs(pid):
+        while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.005)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import functools
+import inspect
 import socket
 import struct
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -19,22 +19,26 @@ from gateway.connection import DEFAULT_LIMITS, Connection, Limits, Request
 from gateway.websocket import serve
 
 Script = Callable[[Connection, str], None]
-KEY: Final = "dGhlIHNhbXBsZSBub25jZQ=="
+_KEY: Final = "dGhlIHNhbXBsZSBub25jZQ=="
 _TEST_TIMEOUT_S: Final = 10.0
+_LOOPS: Final = [
+    pytest.param(asyncio.new_event_loop, id="asyncio"),
+    pytest.param(uvloop.new_event_loop, id="uvloop"),
+]
 
 
-def on_each_loop(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[..., None]:
+def on_each_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
     """Run a test on asyncio's own loop and on uvloop, which handle half-closed sockets differently."""
 
-    @pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uv"])
-    def run(new_loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
+    def run(new_loop: Callable[[], asyncio.AbstractEventLoop], **fixtures: object) -> None:
         with asyncio.Runner(loop_factory=new_loop) as runner:
-            runner.run(asyncio.wait_for(test(), _TEST_TIMEOUT_S))
+            runner.run(asyncio.wait_for(test(**fixtures), _TEST_TIMEOUT_S))
 
-    # Not `wraps`: pytest would look through it and miss the parameter.
-    functools.update_wrapper(run, test)
-    del run.__wrapped__  # type: ignore[attr-defined]
-    return run
+    own = inspect.signature(run).parameters["new_loop"]
+    run.__name__ = test.__name__
+    # What pytest reads the names of fixtures and parameters from.
+    run.__signature__ = inspect.Signature([own, *inspect.signature(test).parameters.values()])  # type: ignore[attr-defined]
+    return pytest.mark.parametrize("new_loop", _LOOPS)(run)
 
 
 def ignore(connection: Connection, message: str) -> None:
@@ -129,10 +133,7 @@ class RawClient:
 
     async def upgrade(self, target: str = "/", connection: str = "Upgrade", extra: str = "") -> str:
         """Ask for a WebSocket; the head of the answer."""
-        await self.send(
-            f"GET {target} HTTP/1.1\r\nHost: test\r\nUpgrade: websocket\r\nConnection: {connection}\r\n"
-            f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\n{extra}\r\n".encode()
-        )
+        await self.send(upgrade_request(target, connection, extra))
         while b"\r\n\r\n" not in self._unread:
             await self._read_some()
         head, _, self._unread = self._unread.partition(b"\r\n\r\n")
@@ -163,6 +164,9 @@ class RawClient:
             data, self._unread = self._unread, b""
             return data
 
+    def end_stream(self) -> None:
+        self._socket.shutdown(socket.SHUT_WR)
+
     def reset(self) -> None:
         """Vanish: no close frame, no end of the stream."""
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -190,6 +194,14 @@ async def raw_client(port: int, receive_buffer_bytes: int | None = None) -> Asyn
         await asyncio.get_running_loop().sock_connect(peer, ("127.0.0.1", port))
         yield RawClient(peer)
     await let_loop_turn()
+
+
+def upgrade_request(target: str = "/", connection: str = "Upgrade", extra: str = "") -> bytes:
+    """Head of a handshake; `extra` is whole header lines."""
+    return (
+        f"GET {target} HTTP/1.1\r\nHost: test\r\nUpgrade: websocket\r\nConnection: {connection}\r\n"
+        f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {_KEY}\r\n{extra}\r\n".encode()
+    )
 
 
 def text_frame(text: str | bytes, *, fin: bool = True) -> Frame:

@@ -22,10 +22,10 @@ def create_engine(settings: Settings) -> SegmentEngine:
     """Raises `UnknownEngine`; the engine's packages are imported only here."""
     path = ENGINES.get(settings.engine, settings.engine)
     module_name, _, attribute = path.partition(":")
-    if not attribute:
+    if not module_name or not attribute:
         raise UnknownEngine(f"no engine is called {settings.engine!r}; there are: {', '.join(ENGINES)}")
     try:
         factory = getattr(importlib.import_module(module_name), attribute)
-    except (ImportError, AttributeError) as error:
+    except (ImportError, AttributeError, TypeError) as error:
         raise UnknownEngine(f"engine {settings.engine!r} cannot be loaded: {error}") from error
     return cast(EngineFactory, factory)(settings)

@@ -160,7 +160,9 @@ class Segmenter:
         if pause is not None:
             first, last = pause
             middle = first.start + (last.end - first.start) // HOP_SAMPLES // 2 * HOP_SAMPLES
-            return self._closed(first.start - END_LAG, middle, EndpointReason.MAX_LENGTH)
+            # A pause that still lasts may have begun before the hops that are remembered.
+            end = min(first.start - END_LAG, self.speech_end)
+            return self._closed(end, middle, EndpointReason.MAX_LENGTH)
         quietest = min(self._recent, key=lambda hop: hop.loudness)
         return self._closed(quietest.end, quietest.end, EndpointReason.MAX_LENGTH, in_speech=True)
 

@@ -1,23 +1,20 @@
 from __future__ import annotations
 
-import io
 import json
 import os
 import signal
 import socket
+import sys
 import wave
 from pathlib import Path
 
 import pytest
 import typer
-from rich.console import Console
-from rich.live import Live
 from typer.testing import CliRunner, Result
 
-from cli.stream import LiveCaptions, stream
-from client.stream import Update
-from client.view import TranscriptView, decode_message
-from tests.unit.client.scripted_server import Peer, Script, sentence, serving_in_thread
+from cli.stream import stream
+from client import sources
+from tests.unit.client.scripted_server import Peer, Script, serving_in_thread
 
 AUDIO = bytes(range(256)) * 125
 
@@ -137,8 +134,6 @@ def test_a_bad_file_is_reported_before_anything_is_opened(tmp_path: Path) -> Non
 def test_a_file_that_breaks_off_gets_its_text_before_the_error(
     wav: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from client import sources  # noqa: PLC0415 - patched only here
-
     def broken(path: Path) -> object:
         yield bytes(6_400)
         raise sources.AudioFileError(f"{path}: broken")
@@ -147,6 +142,15 @@ def test_a_file_that_breaks_off_gets_its_text_before_the_error(
     result = invoke_with(two_sentences, wav)
     assert result.stdout == "[0.0s] one\n[1.0s] two\n"
     assert result.stderr == f"error: {wav}: broken\n"
+    assert result.exit_code == 1
+
+
+def test_without_the_client_extra_the_error_says_what_to_install(
+    wav: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "cli.stream_file", None)
+    result = invoke("--file", str(wav))
+    assert "pip install 'voxshard[client]'" in result.stderr
     assert result.exit_code == 1
 
 
@@ -168,32 +172,3 @@ def test_ctrl_c_sends_stop_and_still_prints_the_rest(wav: Path) -> None:
     assert result.exit_code == 0
     assert 0 < len(peers[0].audio()) < len(AUDIO)
     assert signal.getsignal(signal.SIGINT) is before
-
-
-def test_live_captions_leave_only_the_locked_lines_behind() -> None:
-    output = io.StringIO()
-    console = Console(file=output, force_terminal=True, color_system=None, width=40)
-    with Live(console=console, auto_refresh=False, transient=True) as live:
-        show = LiveCaptions(console, live)
-        show(update(partial="what is"))
-        assert "[0.0s] what is" in output.getvalue()
-        show(update("What is it?"))
-        assert output.getvalue().rstrip().endswith("[0.0s] What is it?")
-    assert output.getvalue().count("What is it?") == 1
-
-
-def update(*texts: str, partial: str = "") -> Update:
-    text = json.dumps(
-        {
-            "sentences": [sentence(number, text) for number, text in enumerate(texts)],
-            "partial": partial,
-            "partial_start_ms": 0,
-            "duration_ms": 0,
-            "is_final": False,
-            "session_id": "s1",
-            "worker": "w0",
-            "seq": 1,
-        }
-    )
-    message = decode_message(text)
-    return Update(message, text, TranscriptView().fold(message))

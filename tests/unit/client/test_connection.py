@@ -52,11 +52,12 @@ def test_start_comes_last_and_options_not_given_are_not_sent() -> None:
     ]
 
 
-def test_a_comma_inside_a_word_is_refused() -> None:
+@pytest.mark.parametrize("word", ["a,b", "一，二"])
+def test_a_comma_inside_a_word_is_refused(word: str) -> None:
     with pytest.raises(ValueError, match="comma"):
-        opening_commands(None, ("a,b",), {})
+        opening_commands(None, (word,), {})
     with pytest.raises(ValueError, match="comma"):
-        opening_commands(None, (), {"a": "b,c"})
+        opening_commands(None, (), {"a": word})
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "ws://", "ws://127.0.0.1:99999", "nonsense"])

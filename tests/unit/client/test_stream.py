@@ -203,6 +203,22 @@ def test_a_gap_in_seq_fails_the_session_and_tells_the_server() -> None:
     assert closes == [1002]
 
 
+def test_sentences_locked_by_a_commit_are_followed_by_more() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.start()
+        await peer.until("COMMIT")
+        await peer.result("one", final=True)
+        await peer.result("one", partial="tw")
+        await peer.stop("one", "two")
+
+    async def session() -> None:
+        async with serving(script) as url, StreamClient(url) as client:
+            await client.commit()
+            assert [sentence.text for sentence in await client.finish()] == ["one", "two"]
+
+    run(session())
+
+
 @pytest.mark.parametrize(
     "break_it",
     [

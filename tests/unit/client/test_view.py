@@ -130,16 +130,19 @@ def test_a_locked_sentence_that_changes_breaks_the_protocol(texts: tuple[str, ..
         view.fold(result(2, *texts))
 
 
-def test_a_result_after_the_final_one_breaks_the_protocol() -> None:
-    view = folded(result(1, "one", final=True))
-    with pytest.raises(ProtocolBroken, match="after the final one"):
-        view.fold(result(2, "one"))
+def test_the_session_goes_on_after_the_final_result_of_a_commit() -> None:
+    view = folded(result(1, "one", final=True), result(2, "one", "two"))
+    assert (view.transcript, view.is_final) == ("one two", False)
 
 
 def test_stopped_without_a_final_result_breaks_the_protocol() -> None:
     assert folded(result(1, "one", final=True), Stopped(2)).is_final
     with pytest.raises(ProtocolBroken, match="without a final result"):
         folded(result(1, "one"), Stopped(2))
+
+
+def test_a_session_without_audio_stops_without_a_result() -> None:
+    assert folded(Started("s1", "w0", 1), Stopped(2)).sentences == ()
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,6 @@ from websockets.frames import Frame, Opcode
 from gateway.connection import Connection, Limits
 from gateway.websocket import serve
 from tests.support.websocket_rig import (
-    RawClient,
     Recorder,
     close_frame,
     continuation,
@@ -22,6 +21,7 @@ from tests.support.websocket_rig import (
     raw_client,
     serving,
     text_frame,
+    upgrade_request,
 )
 
 PLAIN_GET = b"GET / HTTP/1.1\r\nHost: test\r\n\r\n"
@@ -52,7 +52,9 @@ async def test_messages_of_a_real_client_reach_the_handler_and_answers_the_clien
 async def test_request_has_path_first_query_values_and_headers_of_any_case() -> None:
     handler = Recorder()
     async with serving(handler) as port, raw_client(port) as client:
-        await client.upgrade("/live%20one?a=1&a=2&b=", extra="X-Session-Id: first\r\nx-session-id: second\r\n")
+        await client.upgrade(
+            "/live%20one?a=1&a=2&b=", extra="X-Session-Id: first\r\nx-session-id: second\r\n"
+        )
         request = handler.request
         assert request.path == "/live one"
         assert request.query == {"a": "1", "b": ""}
@@ -80,7 +82,9 @@ async def test_fragments_become_one_message_with_a_ping_between_them() -> None:
     handler = Recorder()
     async with serving(handler) as port, raw_client(port) as client:
         await client.upgrade()
-        await client.send(text_frame("ST", fin=False), Frame(Opcode.PING, b"hi"), continuation("OP", fin=True))
+        await client.send(
+            text_frame("ST", fin=False), Frame(Opcode.PING, b"hi"), continuation("OP", fin=True)
+        )
         assert await client.read() == (Opcode.PONG, b"hi")
         assert await handler.until("text") == "STOP"
 
@@ -95,10 +99,7 @@ async def test_ping_of_a_real_client_is_answered() -> None:
 async def test_frames_sent_along_with_the_handshake_are_delivered() -> None:
     handler = Recorder(echo)
     async with serving(handler) as port, raw_client(port) as client:
-        frame = text_frame("START\n").serialize(mask=True).decode("latin-1")
-        request = "GET / HTTP/1.1\r\nHost: t\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        key = "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-        await client.send((request + key + frame).encode("latin-1"))
+        await client.send(upgrade_request(), text_frame("START\n"))
         assert await handler.until("text") == "START\n"
 
 
@@ -116,18 +117,14 @@ async def test_invalid_utf8_is_answered_before_the_close_frame() -> None:
 
 
 @pytest.mark.parametrize("size", [70_000, 3 << 20])
-def test_too_large_message_is_answered_before_the_close_frame(size: int) -> None:
-    @on_each_loop
-    async def scenario() -> None:
-        handler = Recorder()
-        async with serving(handler) as port, client_of(port) as client:
-            await client.send(bytes(size))
-            assert await client.recv() == "frame_too_large"
-            assert await close_code(client) == 1009
-            assert await handler.until("closed") == 1009
-
-    for loop_factory in scenario.pytestmark[0].args[1]:  # type: ignore[attr-defined]
-        scenario(loop_factory)
+@on_each_loop
+async def test_too_large_message_is_answered_before_the_close_frame(size: int) -> None:
+    handler = Recorder()
+    async with serving(handler) as port, client_of(port) as client:
+        await client.send(bytes(size))
+        assert await client.recv() == "frame_too_large"
+        assert await close_code(client) == 1009
+        assert await handler.until("closed") == 1009
 
 
 @on_each_loop
@@ -177,19 +174,15 @@ async def test_broken_framing_is_closed_1002() -> None:
 
 
 @pytest.mark.parametrize("behind", [b"", PLAIN_GET], ids=["alone", "pipelined"])
-def test_plain_get_is_told_to_upgrade(behind: bytes) -> None:
-    @on_each_loop
-    async def scenario() -> None:
-        handler = Recorder()
-        async with serving(handler) as port, raw_client(port) as client:
-            await client.send(PLAIN_GET + behind)
-            head, _, body = (await client.read_to_end()).partition(b"\r\n\r\n")
-            assert head.startswith(b"HTTP/1.1 426 Upgrade Required\r\n")
-            assert b"WebSocket" in body
-            assert handler.calls == []
-
-    for loop_factory in scenario.pytestmark[0].args[1]:  # type: ignore[attr-defined]
-        scenario(loop_factory)
+@on_each_loop
+async def test_plain_get_is_told_to_upgrade(behind: bytes) -> None:
+    handler = Recorder()
+    async with serving(handler) as port, raw_client(port) as client:
+        await client.send(PLAIN_GET + behind)
+        head, _, body = (await client.read_to_end()).partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 426 Upgrade Required\r\n")
+        assert b"WebSocket" in body
+        assert handler.calls == []
 
 
 @on_each_loop
@@ -210,10 +203,6 @@ async def test_close_code_of_the_client_is_told_once() -> None:
         await handler.until("closed")
         await let_loop_turn()
         assert handler.told("closed") == [4001]
-
-
-def vanish(client: RawClient) -> None:
-    client.reset()
 
 
 @on_each_loop
@@ -245,19 +234,27 @@ def fail(connection: Connection, message: str) -> None:
     raise LookupError("of the handler")
 
 
-def test_failing_handler_is_logged_once_and_closed_1011(caplog: pytest.LogCaptureFixture) -> None:
-    @on_each_loop
-    async def scenario() -> None:
-        caplog.clear()
-        handler = Recorder(fail)
-        async with serving(handler) as port, client_of(port) as client:
-            await client.send("one")
-            await client.send("two")
-            assert await close_code(client) == 1011
-            assert await handler.until("closed") == 1011
-            assert handler.told("text") == ["one"]
-        (record,) = caplog.records
-        assert record.levelno == logging.ERROR and record.exc_info is not None
+@on_each_loop
+async def test_failing_handler_is_logged_once_and_closed_1011(caplog: pytest.LogCaptureFixture) -> None:
+    handler = Recorder(fail)
+    async with serving(handler) as port, client_of(port) as client:
+        await client.send("one")
+        await client.send("two")
+        assert await close_code(client) == 1011
+        assert await handler.until("closed") == 1011
+        assert handler.told("text") == ["one"]
+    (record,) = caplog.records
+    assert record.levelno == logging.ERROR and record.exc_info is not None
 
-    for loop_factory in scenario.pytestmark[0].args[1]:  # type: ignore[attr-defined]
-        scenario(loop_factory)
+
+@on_each_loop
+async def test_failing_factory_is_logged_and_closed_1011(caplog: pytest.LogCaptureFixture) -> None:
+    def broken() -> Recorder:
+        raise LookupError("of the factory")
+
+    server = await serve("127.0.0.1", 0, broken)
+    async with client_of(server.sockets[0].getsockname()[1]) as client:
+        assert await close_code(client) == 1011
+    server.close()
+    await let_loop_turn()
+    assert len(caplog.records) == 1

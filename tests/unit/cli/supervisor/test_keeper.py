@@ -21,10 +21,12 @@ from common.clock import MonotonicClock
 from tests.support.children import (
     EXIT_AT_ONCE,
     NEVER_READY,
+    READY_THEN_EXIT,
     READY_THEN_SLEEP,
     child_environ,
     python,
     wait_gone,
+    wait_until,
     with_grandchild,
 )
 
@@ -35,7 +37,7 @@ marker = pathlib.Path(sys.argv[1])
 if marker.exists():
     raise SystemExit(3)
 marker.touch()
-{READY_THEN_SLEEP.replace("time.sleep(60)", "time.sleep(0)")}
+{READY_THEN_EXIT}
 """
 
 
@@ -68,7 +70,7 @@ def test_child_that_exits_before_it_is_ready_halts(tmp_path: Path) -> None:
         async with surroundings(tmp_path) as around:
             return await keeper_of(python(EXIT_AT_ONCE), around).run()
 
-    assert asyncio.run(scenario()) == Halt("worker-0 exited with code 5 before it was ever ready")
+    assert asyncio.run(scenario()) == Halt("worker-0 exited with code 5; it was never ready")
 
 
 def test_child_that_takes_too_long_to_boot_is_ended_and_halts(tmp_path: Path) -> None:
@@ -76,7 +78,7 @@ def test_child_that_takes_too_long_to_boot_is_ended_and_halts(tmp_path: Path) ->
         async with surroundings(tmp_path) as around:
             return await keeper_of(python(NEVER_READY), replace(around, boot_limit_s=0.05)).run()
 
-    assert asyncio.run(scenario()) == Halt("worker-0 was not ready within 0.05 s before it was ever ready")
+    assert asyncio.run(scenario()) == Halt("worker-0 was not ready within 0.05 s; it was never ready")
 
 
 def test_program_that_cannot_be_started_halts(tmp_path: Path) -> None:
@@ -97,8 +99,8 @@ def test_killed_child_is_started_again_and_counted(tmp_path: Path) -> None:
             first = keeper.pid
             assert first is not None
             os.kill(first, signal.SIGKILL)
-            while keeper.pid in (None, first) or keeper.state is not ChildState.READY:
-                await asyncio.sleep(0.005)
+            await wait_until(lambda: keeper.pid not in (None, first))
+            await wait_until(lambda: keeper.state is ChildState.READY)
             assert (keeper.restarts, restarts(around)) == (1, 1.0)
             await stop(keeper, running)
 
@@ -144,8 +146,7 @@ def test_child_that_waits_for_its_restart_stops_at_once(tmp_path: Path) -> None:
             await keeper.wait_first_ready()
             assert keeper.pid is not None
             os.kill(keeper.pid, signal.SIGKILL)
-            while keeper.state is not ChildState.BACKING_OFF:
-                await asyncio.sleep(0.005)
+            await wait_until(lambda: keeper.state is ChildState.BACKING_OFF)
             await stop(keeper, running)
             return keeper.state
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from cli.supervisor.child import Role
 from cli.supervisor.plan import child_environ, plan_children
-from common.settings import Settings
+from common.settings import load_settings
 
 
 def test_each_child_is_told_its_role_index_and_settings() -> None:
-    specs = plan_children(Settings(workers=2, gateways=1), Path("/run/settings.json"))
+    specs = plan_children(load_settings({"workers": 2, "gateways": 1}, {}), Path("/run/settings.json"))
     assert [spec.name for spec in specs] == ["worker-0", "worker-1", "gateway-0"]
     assert specs[1].role is Role.WORKER
     assert specs[1].argv == (

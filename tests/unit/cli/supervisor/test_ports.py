@@ -6,7 +6,7 @@ import pytest
 
 from cli.supervisor.errors import PortUnusable
 from cli.supervisor.ports import NeededPort, check_ports, needed_ports
-from common.settings import Settings
+from common.settings import load_settings
 
 
 def needed(port: int, host: str = "127.0.0.1", flag: str = "--port") -> NeededPort:
@@ -19,7 +19,7 @@ def free_port() -> int:
 
 
 def test_every_process_and_both_public_ports_are_needed() -> None:
-    settings = Settings(workers=2, gateways=2, ops_host="127.0.0.2")
+    settings = load_settings({"workers": 2, "gateways": 2, "ops_host": "127.0.0.2"}, {})
     assert [(each.host, each.port, each.flag) for each in needed_ports(settings)] == [
         ("127.0.0.1", 10_095, "--port"),
         ("127.0.0.1", 8_899, "--http-port"),
@@ -66,7 +66,7 @@ def test_port_wanted_twice_is_refused_by_both_names() -> None:
 
 
 def test_counted_port_beyond_the_last_is_refused() -> None:
-    settings = Settings(supervisor_ops_port=free_port(), worker_ops_port=65_535, workers=2)
+    settings = load_settings({"worker_ops_port": 65_535, "workers": 2}, {})
     beyond = [each for each in needed_ports(settings) if each.port > 65_535]
     with pytest.raises(PortUnusable, match="65536 does not exist: choose a lower --worker-ops-port"):
         check_ports(beyond)

