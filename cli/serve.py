@@ -36,10 +36,10 @@ _UNUSABLE: Final = 2
 
 def serve(settings: Settings) -> None:
     """Run the whole system on this machine: workers, gateways, and the supervisor that watches them."""
-    configure_logs("supervisor", settings.log_level)
     try:
         check_ports(needed_ports(settings))
         with open_run_dir(settings.run_dir) as run_dir:
+            configure_logs("supervisor", settings.log_level)
             halt = asyncio.run(_supervise(settings, run_dir))
     except (CannotServe, OpsPortTaken) as error:
         typer.echo(f"voxshard serve: {error}", err=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from common.errors import BadSilenceSchedule
 from common.silence import parse_schedule
@@ -68,6 +68,18 @@ class Settings(BaseSettings):
     )
     slow_reader_timeout: float = Field(10.0, gt=0, description="seconds of unread results: closed 1008")
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What is handed in and nothing else: `load_settings` reads the variables, children read none."""
+        return (init_settings,)
+
     @field_validator("silence_schedule")
     @classmethod
     def _schedule_can_be_read(cls, text: str) -> str:
@@ -87,9 +99,9 @@ def load_settings(
     unknown = sorted(set(variables) - _known_variables())
     if unknown:
         raise SettingsError(f"unknown variables: {', '.join(unknown)}")
-    from_variables = {key.removeprefix(PREFIX).lower() for key in variables}
-    from_file = {key: value for key, value in _read_toml(file).items() if key not in from_variables}
-    return _validated({**from_file, **flags})
+    variables.pop(_CONFIG_VARIABLE, None)
+    from_variables = {key.removeprefix(PREFIX).lower(): value for key, value in variables.items()}
+    return _validated({**_read_toml(file), **from_variables, **flags})
 
 
 def settings_from_file(path: Path) -> Settings:

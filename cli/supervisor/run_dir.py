@@ -18,8 +18,8 @@ from common.settings import Settings
 
 SETTINGS_NAME: Final = "settings.json"
 NOTIFY_NAME: Final = "notify.sock"
-# Unix socket paths end at 104 bytes on macOS and 108 on Linux; this leaves room for the names inside.
-_MAX_PATH_BYTES: Final = 80
+# A Unix socket path has 103 bytes on macOS (107 on Linux); the longest one here ends in /worker-63.sock.
+_MAX_PATH_BYTES: Final = 88
 
 
 @contextmanager

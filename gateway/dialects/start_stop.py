@@ -51,8 +51,18 @@ _SETTERS: Final[dict[str, tuple[str, Callable[[str], Any], str]]] = {
     "SILENCE_SCHEDULE": ("silence_schedule", parse_schedule, "silence_schedule_set"),
 }
 
-_FILE_MAGICS: Final = (b"OggS", b"fLaC", b"ID3", b"\x1aE\xdf\xa3", b"caff", b".snd", b"FORM")
-"""How Ogg, FLAC, MP3 with tags, Matroska, CAF, AU and AIFF files begin; RIFF needs a closer look."""
+_FILE_MAGICS: Final = (
+    b"OggS",
+    b"fLaC",
+    b"ID3\x03\x00",
+    b"ID3\x04\x00",
+    b"\x1aE\xdf\xa3",
+    b"caff",
+    b".snd",
+    b"FORM",
+)
+"""How Ogg, FLAC, MP3 with tags, Matroska, CAF, AU and AIFF files begin; RIFF needs a closer look. At least four
+bytes each: shorter ones would turn up in loud audio by chance."""
 
 
 class Sentence(msgspec.Struct, frozen=True):

@@ -55,9 +55,10 @@ class Recorder:
     connection: Connection
     request: Request
 
-    def __init__(self, script: Script = ignore) -> None:
+    def __init__(self, script: Script = ignore, *, closes_when_rejected: bool = True) -> None:
         self.calls: list[tuple[str, object]] = []
         self._script = script
+        self._closes_when_rejected = closes_when_rejected
         self._news = asyncio.Event()
 
     def connected(self, connection: Connection, request: Request) -> None:
@@ -74,9 +75,9 @@ class Recorder:
 
     def rejected(self, error: VoxshardError) -> None:
         self._note("rejected", error.code)
-        assert error.close_code is not None
         self.connection.send_text(error.code)
-        self.connection.close(error.close_code)
+        if self._closes_when_rejected and error.close_code is not None:
+            self.connection.close(error.close_code)
 
     def writable(self) -> None:
         self._note("writable", self.connection.writable)

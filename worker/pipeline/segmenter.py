@@ -99,6 +99,11 @@ class Segmenter:
         return self._open
 
     @property
+    def next_index(self) -> int:
+        """Index of the open segment, or of the one that is opened next."""
+        return self._checkpoint.segment
+
+    @property
     def state(self) -> SegmenterState:
         if self._open is None:
             return SegmenterState.SILENCE

@@ -37,6 +37,14 @@ class Mark(Enum):
     STOP = "stop"
 
 
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """A mark and the sample behind the audio that it holds for."""
+
+    mark: Mark
+    position: int
+
+
 _REASONS: Final = {Mark.COMMIT: EndpointReason.COMMIT, Mark.STOP: EndpointReason.STOP}
 
 
@@ -59,8 +67,8 @@ class StreamingPipeline:
         self._cursor = checkpoint.vad_from
         self._segmenter = Segmenter(SilenceSchedule(options.silence_schedule), cap_samples, checkpoint)
         self._transcript = Transcript()
-        self._marks: deque[tuple[Mark, int]] = deque()
-        self._reached: Mark | None = None
+        self._orders: deque[_Order] = deque()
+        self._reached: _Order | None = None
         self._policy: PartialPolicy | None = None
         self._speculation: _Speculation | None = None
         self._rested: Checkpoint | None = None
@@ -91,13 +99,13 @@ class StreamingPipeline:
 
     def mark(self, mark: Mark) -> None:
         """The order holds for all audio pushed so far; `next_hop` stops there until it is carried out."""
-        self._marks.append((mark, self.timeline.end))
+        self._orders.append(_Order(mark, self.timeline.end))
 
     def next_hop(self) -> Samples | None:
         """The hop at the cursor, shape (512,); None while it is not there, or must wait."""
         if self._reached is not None or self._transcript.awaited >= MAX_AWAITED_FINALS:
             return None
-        limit = self._marks[0][1] if self._marks else self.timeline.end
+        limit = self._orders[0].position if self._orders else self.timeline.end
         end = self._cursor + HOP_SAMPLES
         return self.timeline.samples(self._cursor, end) if end <= limit else None
 
@@ -120,14 +128,13 @@ class StreamingPipeline:
 
     def carry_out_marks(self) -> list[Effect]:
         """Carry out the orders that the cursor has come to. Not while a hop is with the VAD."""
-        if self._reached is not None or not self._marks:
+        if self._reached is not None or not self._orders:
             return []
-        mark, position = self._marks[0]
-        if self._cursor + HOP_SAMPLES <= position:
+        order = self._orders[0]
+        if self._cursor + HOP_SAMPLES <= order.position:
             return []
-        self._marks.popleft()
-        self._reached = mark
-        closed = self._segmenter.close(position, _REASONS[mark])
+        self._reached = self._orders.popleft()
+        closed = self._segmenter.close(order.position, _REASONS[order.mark])
         return (self._on_closed(closed) if closed else []) + self._answer_mark()
 
     def apply(self, decode: Decode, text: str) -> list[Effect]:
@@ -241,8 +248,7 @@ class StreamingPipeline:
         if self._reached is None or self._transcript.awaited:
             return []
         reached, self._reached = self._reached, None
-        if reached is Mark.STOP:
-            everything = self.timeline.end
-            settled = Checkpoint(everything, everything)
-            return [Settle(settled), Emit(Stopped(everything))]
-        return [Emit(Committed(self.timeline.end)), *self.carry_out_marks()]
+        if reached.mark is Mark.STOP:
+            settled = Checkpoint(reached.position, reached.position, self._segmenter.next_index)
+            return [Settle(settled), Emit(Stopped(reached.position))]
+        return [Emit(Committed(reached.position)), *self.carry_out_marks()]

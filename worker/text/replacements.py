@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Final
+
+# Not \b, for which Chinese characters are letters of the same word: `vllm` would not be found in `用vllm做`.
+_LATIN: Final = "[0-9A-Za-z_\u00c0-\u024f]"
+_LATIN_CHARACTER: Final = re.compile(_LATIN)
 
 
 def replace_words(text: str, replacements: Sequence[tuple[str, str]]) -> str:
@@ -21,10 +26,6 @@ def replace_words(text: str, replacements: Sequence[tuple[str, str]]) -> str:
 
 
 def _whole(wrong: str) -> str:
-    before = r"\b" if _is_latin_word(wrong[0]) else ""
-    after = r"\b" if _is_latin_word(wrong[-1]) else ""
+    before = f"(?<!{_LATIN})" if _LATIN_CHARACTER.match(wrong[0]) else ""
+    after = f"(?!{_LATIN})" if _LATIN_CHARACTER.match(wrong[-1]) else ""
     return before + re.escape(wrong) + after
-
-
-def _is_latin_word(character: str) -> bool:
-    return character.isascii() and (character.isalnum() or character == "_")

@@ -51,10 +51,10 @@ async def serving(view: HostView, ready: Callable[[], bool] = lambda: True) -> A
         await server.stop()
 
 
-def ask(view: HostView, path: str, ready: Callable[[], bool] = lambda: True) -> Reply:
-    async def scenario() -> Reply:
+def ask(view: HostView, *paths: str, ready: Callable[[], bool] = lambda: True) -> list[Reply]:
+    async def scenario() -> list[Reply]:
         async with serving(view, ready) as port:
-            return await asyncio.to_thread(get, port, path)
+            return [await asyncio.to_thread(get, port, path) for path in paths]
 
     return asyncio.run(scenario())
 
@@ -70,26 +70,27 @@ def get(port: int, path: str) -> Reply:
 
 
 def test_healthz_answers_while_nothing_is_ready() -> None:
-    reply = ask(view_of(), "/healthz", ready=lambda: False)
+    (reply,) = ask(view_of(), "/healthz", ready=lambda: False)
     assert (reply.status, reply.json()) == (200, {"status": "ok"})
 
 
 def test_readyz_follows_readiness() -> None:
-    ready = ask(view_of(), "/readyz")
-    not_ready = ask(view_of(), "/readyz", ready=lambda: False)
+    answers = iter([True, False])
+    ready, not_ready = ask(view_of(), "/readyz", "/readyz", ready=lambda: next(answers))
     assert (ready.status, ready.json()) == (200, {"ready": True})
     assert (not_ready.status, not_ready.json()) == (503, {"ready": False})
 
 
 def test_metrics_are_prometheus_text() -> None:
-    reply = ask(view_of(), "/metrics")
+    (reply,) = ask(view_of(), "/metrics")
     assert reply.status == 200
     assert reply.content_type.startswith("text/plain; version=")
     assert b"\nasr_own 7.0\n" in reply.body
 
 
 def test_workers_lists_rows_of_both_kinds() -> None:
-    reply = ask(view_of(workers_at("http://127.0.0.1:1/metrics")), "/workers").json()
+    (answer,) = ask(view_of(workers_at("http://127.0.0.1:1/metrics")), "/workers")
+    reply = answer.json()
     assert [row["id"] for row in reply["workers"]] == ["0"]
     assert reply["gateways"] == [msgspec.to_builtins(OWN)]
     assert set(reply["workers"][0]) == set(WorkerRow.__struct_fields__)
@@ -98,7 +99,7 @@ def test_workers_lists_rows_of_both_kinds() -> None:
 def test_worker_lists_its_session_ids() -> None:
     ops = OpsServer("127.0.0.1", 0, {"/sessions": lambda: json_reply({"sessions": ["a"]})})
     ops.start()
-    reply = ask(view_of(workers_at(f"http://127.0.0.1:{ops.port}/metrics")), "/workers/0")
+    (reply,) = ask(view_of(workers_at(f"http://127.0.0.1:{ops.port}/metrics")), "/workers/0")
     ops.close()
     assert (reply.status, reply.json()) == (200, {"sessions": ["a"]})
 
@@ -107,8 +108,7 @@ def test_unknown_worker_is_404_and_silent_worker_503() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         view = view_of(workers_at(f"http://127.0.0.1:{unused.getsockname()[1]}/metrics"))
-        unknown = ask(view, "/workers/9")
-        silent = ask(view, "/workers/0")
+        unknown, silent = ask(view, "/workers/9", "/workers/0")
     assert (unknown.status, unknown.json()["code"]) == (404, "unknown_worker")
     assert (silent.status, silent.json()["code"]) == (503, "worker_silent")
 

@@ -128,12 +128,14 @@ async def test_too_large_message_is_answered_before_the_close_frame(size: int) -
 
 
 @on_each_loop
-async def test_frame_that_only_announces_too_much_is_answered_before_the_close_frame() -> None:
+async def test_frame_beyond_what_is_parsed_is_answered_before_the_close_frame() -> None:
     handler = Recorder(echo)
     async with serving(handler) as port, raw_client(port) as client:
         await client.upgrade()
-        announcement = b"\x82\xff" + (3 << 20).to_bytes(8) + bytes(4)
-        await client.send(text_frame("before"), announcement)
+        size = 3 << 20
+        await client.send(text_frame("before"), b"\x82\xff" + size.to_bytes(8) + bytes(4))
+        # The rest is read and dropped: a server that closed at once would reset the connection.
+        await client.send(bytes(size))
         assert await client.read() == (Opcode.TEXT, b"before")
         assert await client.read() == (Opcode.TEXT, b"frame_too_large")
         assert await client.read_close_code() == 1009
@@ -150,6 +152,18 @@ async def test_size_limit_counts_all_fragments() -> None:
         await client.send(text_frame(half, fin=False), continuation(half, fin=False))
         assert await client.read() == (Opcode.TEXT, b"frame_too_large")
         assert await client.read_close_code() == 1009
+
+
+@on_each_loop
+async def test_nothing_is_delivered_after_a_refusal_although_the_handler_has_not_closed_yet() -> None:
+    handler = Recorder(closes_when_rejected=False)
+    async with serving(handler) as port, raw_client(port) as client:
+        await client.upgrade()
+        await client.send(text_frame(b"\xff"), text_frame(b"\xff"), text_frame("START"))
+        assert await client.read() == (Opcode.TEXT, b"bad_text")
+        handler.connection.close(1007)
+        assert await client.read_close_code() == 1007
+        assert handler.calls == [("connected", "/"), ("rejected", "bad_text")]
 
 
 @on_each_loop
@@ -219,6 +233,8 @@ async def test_nothing_is_delivered_after_a_handler_has_closed() -> None:
     def refuse(connection: Connection, message: str) -> None:
         connection.close(4400, "no")
         connection.send_text("too late")
+        connection.close(1000)
+        connection.pause_reading()
 
     handler = Recorder(refuse)
     async with serving(handler) as port, raw_client(port) as client:

@@ -72,7 +72,7 @@ def test_file_in_place_of_the_folder_is_refused(short_path: Path) -> None:
 def test_folder_too_deep_for_sockets_is_refused(
     given: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    deep = tmp_path / ("d" * 80)
+    deep = tmp_path / ("d" * 88)
     deep.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(deep))
     with pytest.raises(RunDirUnusable, match="too long for sockets"), open_run_dir(deep if given else None):

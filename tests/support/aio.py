@@ -1,0 +1,34 @@
+"""Asynchronous code in plain tests: no plug-in, no waiting by the clock on the wall."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, TypeVar
+
+Result = TypeVar("Result")
+
+# A bound for what never comes true, so that a broken test ends; nothing waits this long when all is well.
+_PATIENCE_S: Final = 10.0
+
+
+def run(coroutine: Coroutine[Any, Any, Result]) -> Result:
+    """Its result, after at most ten seconds. Raises `TimeoutError`."""
+
+    async def bounded() -> Result:
+        async with asyncio.timeout(_PATIENCE_S):
+            return await coroutine
+
+    return asyncio.run(bounded())
+
+
+async def turns(count: int = 10) -> None:
+    """Let everything that is ready run for so many turns of the loop."""
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Return as soon as `condition` holds; `run` bounds the wait."""
+    while not condition():
+        await asyncio.sleep(0.001)

@@ -1,0 +1,85 @@
+"""Engines for tests, chosen by `--engine tests.support.engines:scripted`: known text, faults on order.
+
+They run inside real workers, so environment variables tell them what to do:
+
+SCRIPTED_ENGINE_DELAY_MS     each decode takes so long.
+SCRIPTED_ENGINE_FAIL_AFTER   the n-th decode of the process raises `EngineError`, only that one.
+SCRIPTED_ENGINE_DIES_AFTER   the n-th decode of the process raises `EngineDead`.
+SCRIPTED_ENGINE_BOOT         `fail`: the engine does not start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from common.audio import SAMPLES_PER_MS, Samples, float_to_pcm16
+from common.settings import Settings
+from worker.engines.base import EngineCapabilities, EngineDead, EngineError, Hypothesis, TranscribeRequest
+
+FIRST_WORD: Final = "heard"
+"""Every text begins with it; a client may have it replaced."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineScript:
+    """What the engine does beside answering; calls are counted from 1, 0 stands for never."""
+
+    delay_s: float = 0.0
+    failing_call: int = 0
+    deadly_call: int = 0
+    boots: bool = True
+
+
+def scripted_text(audio: Samples) -> str:
+    """A function of the window alone: its length and a checksum of its samples."""
+    checksum = zlib.crc32(float_to_pcm16(audio))
+    return f"{FIRST_WORD} {len(audio) // SAMPLES_PER_MS} ms {checksum:08x}"
+
+
+class ScriptedEngine:
+    """Answers with `scripted_text`, one request at a time."""
+
+    # Beyond the longest row of both silence schedules.
+    capabilities = EngineCapabilities(max_segment_ms=120_000, max_in_flight=1)
+
+    def __init__(self, script: EngineScript) -> None:
+        self._script = script
+        self._calls = 0
+
+    async def start(self) -> None:
+        if not self._script.boots:
+            raise RuntimeError("the script says that this engine does not boot")
+
+    async def transcribe(self, request: TranscribeRequest) -> Hypothesis:
+        self._calls += 1
+        await asyncio.sleep(self._script.delay_s)
+        if self._calls == self._script.failing_call:
+            raise EngineError("the script says that this decode fails")
+        if self._calls == self._script.deadly_call:
+            raise EngineDead("the script says that the engine is dead")
+        return Hypothesis(scripted_text(request.audio), busy_s=self._script.delay_s)
+
+    async def close(self) -> None:
+        """Holds nothing."""
+
+
+def scripted(settings: Settings) -> ScriptedEngine:
+    return ScriptedEngine(script_from(os.environ))
+
+
+def script_from(environ: Mapping[str, str]) -> EngineScript:
+    return EngineScript(
+        delay_s=_number(environ, "DELAY_MS") / 1000,
+        failing_call=_number(environ, "FAIL_AFTER"),
+        deadly_call=_number(environ, "DIES_AFTER"),
+        boots=environ.get("SCRIPTED_ENGINE_BOOT") != "fail",
+    )
+
+
+def _number(environ: Mapping[str, str], name: str) -> int:
+    return int(environ.get(f"SCRIPTED_ENGINE_{name}", "0"))

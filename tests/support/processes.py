@@ -1,0 +1,311 @@
+"""The whole system as child processes on free ports, for tests that mean it.
+
+Nothing here waits without a bound, and leaving the block proves that no process is left.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import msgspec
+import psutil
+from prometheus_client.parser import text_string_to_metric_families
+
+from cli.supervisor.ops import ChildView
+from common.ops_client import FetchFailed, fetch_text
+from gateway.host_view import HostRows, WorkerSessions
+
+ROOT: Final = Path(__file__).parents[2]
+SCRIPTED: Final = "tests.support.engines:scripted"
+MOONSHINE: Final = "moonshine"
+
+READY_WITHIN_S: Final = 40.0
+EXIT_WITHIN_S: Final = 15.0
+_ANSWER_WITHIN_S: Final = 5.0
+_POLL_S: Final = 0.02
+# Below the range from which Linux takes ports for outgoing connections.
+_PORTS: Final = range(20_000, 32_000)
+
+Environ = Mapping[str, str]
+NOTHING: Final[Environ] = {}
+
+
+class DidNotStart(Exception):
+    """The system ended, or was not ready in time; the message holds its logs."""
+
+
+class _Children(msgspec.Struct, frozen=True):
+    children: list[ChildView]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to serve: an engine, how many processes, further flags, further environment variables."""
+
+    engine: str = SCRIPTED
+    workers: int = 1
+    gateways: int = 1
+    flags: tuple[str, ...] = ()
+    environ: Environ = field(default_factory=dict)
+
+
+class Metrics:
+    """One exposition, by series name and labels."""
+
+    def __init__(self, text: str) -> None:
+        families = text_string_to_metric_families(text)
+        self._samples = [sample for family in families for sample in family.samples]
+
+    def total(self, name: str, **labels: str) -> float:
+        """Sum of all series of this name that have these labels; KeyError if there is none."""
+        found = [
+            sample.value
+            for sample in self._samples
+            if sample.name == name and labels.items() <= sample.labels.items()
+        ]
+        if not found:
+            raise KeyError(f"{name} {labels}")
+        return sum(found)
+
+
+class Deployment:
+    """`voxshard serve` with this plan, from `with` until the block is left."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self._ports = free_ports(3 + plan.gateways + plan.workers)
+        self._folder = Path(tempfile.mkdtemp(prefix="voxshard-test-"))
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        try:
+            self.wait_ready()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # --- addresses -----------------------------------------------------------------------------
+
+    @property
+    def port(self) -> int:
+        return self._ports
+
+    @property
+    def url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}"
+
+    @property
+    def http_url(self) -> str:
+        return f"http://127.0.0.1:{self._ports + 1}"
+
+    @property
+    def supervisor_url(self) -> str:
+        return f"http://127.0.0.1:{self._ports + 2}"
+
+    def gateway_url(self, index: int) -> str:
+        """Its ops port."""
+        return f"http://127.0.0.1:{self._ports + 3 + index}"
+
+    def worker_url(self, worker: str) -> str:
+        """Its ops port."""
+        return f"http://127.0.0.1:{self._ports + 3 + self.plan.gateways + int(worker)}"
+
+    @property
+    def run_dir(self) -> Path:
+        return self._folder / "run"
+
+    # --- life ----------------------------------------------------------------------------------
+
+    @property
+    def pid(self) -> int:
+        return self._running.pid
+
+    def start(self) -> None:
+        """Start the supervisor; it is not ready yet."""
+        with self._log("out").open("wb") as out, self._log("err").open("wb") as err:
+            self._process = subprocess.Popen(
+                self._command(),
+                cwd=ROOT,
+                env=_environ(self.plan.environ),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                start_new_session=True,
+            )
+
+    def wait_ready(self) -> None:
+        """Until it says `ready`. Raises `DidNotStart`."""
+        give_up_at = time.monotonic() + READY_WITHIN_S
+        while "ready" not in self.output.splitlines():
+            code = self._running.poll()
+            if code is not None or time.monotonic() > give_up_at:
+                raise DidNotStart(f"exit code {code}\n{self.logs}")
+            time.sleep(_POLL_S)
+
+    def terminate(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Send the signal to the supervisor alone; its exit code."""
+        self._running.send_signal(number)
+        return self.wait_exit()
+
+    def wait_exit(self, within_s: float = EXIT_WITHIN_S) -> int:
+        return self._running.wait(within_s)
+
+    def close(self) -> None:
+        """End what still runs; raises AssertionError if a process was left although the supervisor ended."""
+        try:
+            if self._process is not None and self._process.poll() is None:
+                self.terminate()
+            left = [process.cmdline() for process in self.processes()]
+        finally:
+            self._kill_all()
+        assert not left, f"processes left: {left}"
+
+    def processes(self) -> list[psutil.Process]:
+        """Everything that runs for this deployment, whoever started it and however often it forked."""
+        return [process for process in psutil.process_iter() if self._is_ours(process)]
+
+    def _kill_all(self) -> None:
+        for process in self.processes():
+            process.kill()
+        if self._process is not None:
+            self._process.wait(EXIT_WITHIN_S)
+
+    def _is_ours(self, process: psutil.Process) -> bool:
+        """Children name the folder on their command line; what they start inherits their environment."""
+        run_dir = str(self.run_dir)
+        try:
+            if process.status() == psutil.STATUS_ZOMBIE:
+                return False
+            inherited = process.environ().get("NOTIFY_SOCKET", "")
+            return inherited.startswith(run_dir) or any(run_dir in part for part in process.cmdline())
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            return False
+
+    @property
+    def _running(self) -> subprocess.Popen[bytes]:
+        assert self._process is not None
+        return self._process
+
+    def _command(self) -> list[str]:
+        plan = self.plan
+        settings = {
+            "port": self._ports,
+            "http-port": self._ports + 1,
+            "supervisor-ops-port": self._ports + 2,
+            "gateway-ops-port": self._ports + 3,
+            "worker-ops-port": self._ports + 3 + plan.gateways,
+            "run-dir": self.run_dir,
+            "engine": plan.engine,
+            "workers": plan.workers,
+            "gateways": plan.gateways,
+        }
+        flags = [part for name, value in settings.items() for part in (f"--{name}", str(value))]
+        return [str(Path(sys.executable).with_name("voxshard")), "serve", *flags, *plan.flags]
+
+    # --- what it says --------------------------------------------------------------------------
+
+    @property
+    def output(self) -> str:
+        """All of stdout so far."""
+        return self._log("out").read_text()
+
+    @property
+    def logs(self) -> str:
+        """All of stderr so far, of every process."""
+        return self._log("err").read_text()
+
+    def _log(self, stream: str) -> Path:
+        return self._folder / f"std{stream}"
+
+    def rows(self, http_url: str | None = None) -> HostRows:
+        return msgspec.json.decode(self._get((http_url or self.http_url) + "/workers"), type=HostRows)
+
+    def sessions(self, worker: str) -> list[str]:
+        """Ids of the sessions of a worker, as the gateway tells them."""
+        text = self._get(f"{self.http_url}/workers/{worker}")
+        return msgspec.json.decode(text, type=WorkerSessions).sessions
+
+    def children(self) -> dict[str, ChildView]:
+        """The supervisor's children by name."""
+        known = msgspec.json.decode(self._get(f"{self.supervisor_url}/children"), type=_Children)
+        return {child.name: child for child in known.children}
+
+    def child_pid(self, name: str) -> int:
+        pid = self.children()[name].pid
+        assert pid is not None, f"{name} does not run"
+        return pid
+
+    def metrics(self, base_url: str | None = None) -> Metrics:
+        """Of the whole host, or of the process whose ops port this is."""
+        return Metrics(self._get((base_url or self.http_url) + "/metrics"))
+
+    def kill_worker(self, worker: str) -> int:
+        """SIGKILL; the pid that is gone."""
+        pid = self.child_pid(f"worker-{worker}")
+        os.kill(pid, signal.SIGKILL)
+        return pid
+
+    def _get(self, url: str) -> str:
+        return fetch_text(url, _ANSWER_WITHIN_S)
+
+
+def wait_until(condition: Callable[[], Any], within_s: float, what: str) -> None:
+    """Poll until the condition is true; an address that does not answer counts as false."""
+    give_up_at = time.monotonic() + within_s
+    while not _holds(condition):
+        assert time.monotonic() < give_up_at, f"not within {within_s:g} s: {what}"
+        time.sleep(_POLL_S)
+
+
+def _holds(condition: Callable[[], Any]) -> bool:
+    try:
+        return bool(condition())
+    except FetchFailed:
+        return False
+
+
+def free_ports(count: int) -> int:
+    """The first of `count` ports in a row on which nobody listens."""
+    for _ in range(100):
+        first = random.choice(_PORTS)
+        if all(_is_free(port) for port in range(first, first + count)):
+            return first
+    raise AssertionError(f"no {count} free ports in a row")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def _environ(more: Environ) -> dict[str, str]:
+    """The environment without settings of whoever runs the tests."""
+    return dict(_without_settings(os.environ)) | dict(more)
+
+
+def _without_settings(environ: Environ) -> Iterator[tuple[str, str]]:
+    return ((name, value) for name, value in environ.items() if not name.startswith("VOXSHARD_"))

@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from cli.main import app
+from cli.serve import addresses
+from common.ops_client import fetch_json
+from common.settings import load_settings
+from tests.support.children import ROOT
+from tests.support.ports import free_ports
+
+READY_CHILD = """
+import signal
+import engine_of_the_current_folder
+from common.notify import notify_ready
+from common.process import end_with_parent
+end_with_parent()
+notify_ready()
+signal.pause()
+"""
+BROKEN_CHILD = "raise SystemExit(3)"
+
+
+def flags(ports: list[int], *more: str) -> list[str]:
+    names = ("--port", "--http-port", "--gateway-ops-port", "--worker-ops-port", "--supervisor-ops-port")
+    pairs = [text for name, port in zip(names, ports, strict=True) for text in (name, str(port))]
+    return ["serve", "--workers", "1", *pairs, *more]
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """With a name short enough for the sockets inside."""
+    with tempfile.TemporaryDirectory(prefix="vs-") as path:
+        yield Path(path)
+
+
+@contextmanager
+def serving(folder: Path, child: str, ports: list[int]) -> Iterator[subprocess.Popen[str]]:
+    """`voxshard serve` whose workers and gateways are `child`; TMPDIR is `folder`/tmp."""
+    here, modules, tmp = folder / "here", folder / "modules", folder / "tmp"
+    # What lies in the current folder must not be taken for our own packages.
+    for main, code in (
+        *((modules / role / "__main__.py", child) for role in ("worker", "gateway")),
+        (here / "worker" / "__main__.py", "raise SystemExit('the wrong worker')"),
+    ):
+        main.parent.mkdir(parents=True)
+        main.with_name("__init__.py").touch()
+        main.write_text(code)
+    (here / "engine_of_the_current_folder.py").touch()
+    tmp.mkdir()
+    environ = {**os.environ, "PYTHONPATH": f"{modules}{os.pathsep}{ROOT}", "TMPDIR": str(tmp)}
+    argv = [sys.executable, "-P", "-c", "from cli.main import main; main()", *flags(ports)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(argv, cwd=here, env=environ, stdout=pipe, stderr=pipe, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def lines_until_ready(process: subprocess.Popen[str]) -> list[str]:
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(line.rstrip())
+        if lines[-1] == "ready":
+            return lines
+    raise AssertionError(f"never ready: {lines}")
+
+
+def test_serve_tells_where_to_connect_and_ends_clean_at_a_signal(folder: Path) -> None:
+    ports = free_ports(5)
+    with serving(folder, READY_CHILD, ports) as process:
+        lines = lines_until_ready(process)
+        assert lines[:2] == [f"live ws://127.0.0.1:{ports[0]}", f"http http://127.0.0.1:{ports[1]}"]
+        children = fetch_json(f"http://127.0.0.1:{ports[4]}/children", 5)["children"]
+        assert [(child["name"], child["state"]) for child in children] == [
+            ("worker-0", "ready"),
+            ("gateway-0", "ready"),
+        ]
+        (run_dir,) = (folder / "tmp").iterdir()
+        assert (run_dir / "settings.json").exists()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+    assert list((folder / "tmp").iterdir()) == []
+
+
+def test_serve_gives_up_with_3_when_a_child_cannot_boot(folder: Path) -> None:
+    with serving(folder, BROKEN_CHILD, free_ports(5)) as process:
+        stdout, stderr = process.communicate(timeout=10)
+    assert process.returncode == 3
+    assert stdout == ""
+    assert stderr.splitlines()[-1] == (
+        "voxshard serve: worker-0 could not boot (its own log says why); it was never ready"
+    )
+    assert list((folder / "tmp").iterdir()) == []
+
+
+def test_taken_port_ends_with_2_before_anything_is_started() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as owner:
+        taken = int(owner.getsockname()[1])
+        result = CliRunner().invoke(app, flags([*free_ports(4), taken]))
+    assert result.exit_code == 2
+    assert result.stderr == (
+        f"voxshard serve: port {taken} on 127.0.0.1 is taken: stop what listens there, "
+        "or choose another with --supervisor-ops-port\n"
+    )
+
+
+def test_unusable_run_dir_ends_with_2(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    result = CliRunner().invoke(app, flags(free_ports(5), "--run-dir", str(tmp_path)))
+    assert result.exit_code == 2
+    assert "chmod 700" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"), [("0.0.0.0", "127.0.0.1"), ("::", "[::1]"), ("::1", "[::1]"), ("10.0.0.7", "10.0.0.7")]
+)
+def test_addresses_can_be_connected_to_as_they_are(host: str, shown: str) -> None:
+    settings = load_settings({"host": host, "http_host": host, "ops_host": host, "gateways": 2}, {})
+    assert addresses(settings) == [
+        f"live ws://{shown}:10095",
+        f"http http://{shown}:8899",
+        f"ops gateway-0 http://{shown}:9400",
+        f"ops gateway-1 http://{shown}:9401",
+        f"ops worker-0 http://{shown}:9500",
+        f"ops worker-1 http://{shown}:9501",
+        f"ops supervisor http://{shown}:9600",
+    ]
