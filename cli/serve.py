@@ -84,12 +84,12 @@ async def _run_until_signal(supervisor: Supervisor) -> Halt | None:
 
 
 def _announce(settings: Settings) -> None:
-    """To people on stdout, to whoever started this over NOTIFY_SOCKET; either may be gone by now."""
-    try:
-        print("\n".join(addresses(settings)), "ready", sep="\n", flush=True)
-        notify_ready()
-    except OSError as error:
-        log.warning("nobody could be told that all is ready", extra={"cause": error.strerror})
+    """To whoever started this over NOTIFY_SOCKET, to people on stdout; either may be gone by now."""
+    for tell in (notify_ready, lambda: print(*addresses(settings), "ready", sep="\n", flush=True)):
+        try:
+            tell()
+        except OSError as error:
+            log.warning("nobody there to be told that all is ready", extra={"cause": error.strerror})
 
 
 def addresses(settings: Settings) -> list[str]:

@@ -67,7 +67,7 @@ def _table(
 ) -> Table:
     table = Table(title=title, title_justify="left")
     for column in columns:
-        table.add_column(column)
+        table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*(_cell(getattr(row, column)) for column in columns))
     return table

@@ -20,7 +20,7 @@ class Limits:
     # Both small: what a client does not read has to show here, not to vanish in the kernel.
     high_water_bytes: int = 65_536
     kernel_buffer_bytes: int = 65_536
-    # Pongs are written whether or not they are read; a client that only sends pings is cut here.
+    # A client that sends while it leaves this much unread is cut. Handlers stop far below; pongs do not.
     unread_bytes: int = 4 << 20
 
 

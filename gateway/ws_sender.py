@@ -61,8 +61,8 @@ class Sender:
             return
         if self._library.state is State.OPEN:
             self._library.send_close(code, reason)
+        self._write_queued()
         self.finish()
-        self.flush()
 
     def abort(self) -> None:
         self.finish()
@@ -98,19 +98,21 @@ class Sender:
         self._writable = writable
 
     def flush(self) -> None:
-        """Write what the library has queued."""
-        for data in self._library.data_to_send():
-            if self._transport.is_closing():
-                return
-            if data:
-                self._transport.write(data)
-            else:
-                self._end_stream()
-        if self.buffered_bytes > self._limits.unread_bytes:
+        """Write what the library has queued in answer to the peer."""
+        self._write_queued()
+        if self._phase is not Phase.CLOSING and self.buffered_bytes > self._limits.unread_bytes:
             self._transport.abort()
 
     def _may_send(self) -> bool:
         return self._phase in (Phase.OPEN, Phase.REJECTED)
+
+    def _write_queued(self) -> None:
+        for data in self._library.data_to_send():
+            if not data:
+                self._end_stream()
+            # Behind our close frame there are no pongs any more, only the end of the stream.
+            elif self._phase is not Phase.CLOSING and not self._transport.is_closing():
+                self._transport.write(data)
 
     def _end_stream(self) -> None:
         try:

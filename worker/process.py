@@ -21,14 +21,14 @@ from common.ops_server import OpsServer, json_reply, metrics_reply, ready_reply
 from common.process import BOOT_FAILED, end_with_parent, wait_for_stop_signal
 from common.settings import Settings
 from worker.engines.base import EngineDead, SegmentEngine
-from worker.engines.registry import create_engine
+from worker.engines.registry import UnknownEngine, create_engine
 from worker.metrics import WorkerMetrics
 from worker.scheduler.runner import DecodeScheduler
 from worker.server import GatewayLinks, hello_of
 from worker.session import Services
 from worker.session_table import SessionTable
 from worker.vad.pool import VadPool
-from worker.vad.registry import create_vad
+from worker.vad.registry import UnknownVad, create_vad
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +38,10 @@ ENGINE_DIED: Final = 4
 
 def socket_path(run_dir: Path, index: int) -> Path:
     return run_dir / f"worker-{index}.sock"
+
+
+class BootFailed(Exception):
+    """The worker never became ready; starting it again would not help."""
 
 
 class WorkerProcess:
@@ -69,16 +73,22 @@ class WorkerProcess:
         )
 
     async def serve(self) -> None:
-        """Until a stop signal. Raises `EngineDead`."""
-        await self._engine.start()
-        # What start-up made lives for ever: the collector need not look at it again.
-        gc.freeze()
-        ops = self._start_ops()
+        """Until a stop signal. Raises `BootFailed`, and `EngineDead` later."""
+        ops = await self._boot()
         try:
             await self._serve_links()
         finally:
             ops.close()
             await self._engine.close()
+
+    async def _boot(self) -> OpsServer:
+        try:
+            await self._engine.start()
+            # What start-up made lives for ever: the collector need not look at it again.
+            gc.freeze()
+            return self._start_ops()
+        except Exception as error:
+            raise BootFailed(f"worker {self._index} cannot start: {error}") from error
 
     def _start_ops(self) -> OpsServer:
         ops = OpsServer(
@@ -145,7 +155,7 @@ class WorkerProcess:
 
 def _run_dir(settings: Settings) -> Path:
     if settings.run_dir is None:
-        raise ValueError("a worker needs run_dir, the folder where its gateways look for its socket")
+        raise BootFailed("a worker needs run_dir, the folder where its gateways look for its socket")
     return settings.run_dir
 
 
@@ -158,9 +168,9 @@ def run(settings: Settings, index: int) -> None:
         _run_dir(settings)
         process = WorkerProcess(settings, index, create_engine(settings))
         uvloop.run(process.serve())
+    except* (BootFailed, UnknownEngine, UnknownVad) as errors:
+        log.critical("cannot boot", exc_info=errors)
+        raise SystemExit(BOOT_FAILED) from None
     except* EngineDead as errors:
         log.critical("engine died", exc_info=errors)
         raise SystemExit(ENGINE_DIED) from None
-    except* Exception as errors:
-        log.critical("worker ended by an error", exc_info=errors)
-        raise SystemExit(BOOT_FAILED) from None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -68,6 +67,4 @@ def _explain(wanted: NeededPort, error: OSError) -> str:
     where = f"port {wanted.port} on {wanted.host}"
     if error.errno == errno.EADDRINUSE:
         return f"{where} is taken: stop what listens there, or choose another with {wanted.flag}"
-    if error.errno in (errno.EACCES, errno.EPERM):
-        return f"{where} may not be used ({os.strerror(error.errno)}): choose another with {wanted.flag}"
     return f"{where} cannot be used ({error.strerror}): change {wanted.host_flag} or {wanted.flag}"

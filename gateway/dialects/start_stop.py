@@ -61,8 +61,8 @@ _FILE_MAGICS: Final = (
     b".snd",
     b"FORM",
 )
-"""How Ogg, FLAC, MP3 with tags, Matroska, CAF, AU and AIFF files begin; RIFF needs a closer look. At least four
-bytes each: shorter ones would turn up in loud audio by chance."""
+"""How Ogg, FLAC, MP3 with tags, Matroska, CAF, AU and AIFF files begin; RIFF needs a closer look. At least
+four bytes each: shorter ones would turn up in loud audio by chance."""
 
 
 class Sentence(msgspec.Struct, frozen=True):
@@ -83,7 +83,8 @@ class StartStopDialect:
         self._session = ""
         self._worker = ""
         self._sentences: list[Sentence] = []
-        self._partial: Partial | None = None
+        # Partials of segments not locked yet, oldest first: mostly one, two while a final is decoded.
+        self._partials: dict[int, Partial] = {}
 
     # --- client to session ---------------------------------------------------------------------
 
@@ -135,7 +136,7 @@ class StartStopDialect:
     def _results(self, event: Partial | FinalEvent | Committed | Stopped) -> list[str]:
         match event:
             case Partial():
-                self._partial = event
+                self._partials[event.segment] = event
                 return [self._result(event.heard)]
             case FinalEvent():
                 return self._final(event)
@@ -147,10 +148,10 @@ class StartStopDialect:
     def _begin(self, session: str, worker: str) -> None:
         self._session, self._worker = session, worker
         self._sentences = []
-        self._partial = None
+        self._partials = {}
 
     def _final(self, final: FinalEvent) -> list[str]:
-        shown, self._partial = self._partial, None
+        shown = self._partials.pop(final.segment, None)
         if final.text:
             self._sentences.append(_sentence(len(self._sentences), final))
         elif shown is None or not shown.text:
@@ -166,12 +167,12 @@ class StartStopDialect:
         return messages
 
     def _result(self, heard: int, *, is_final: bool = False) -> str:
-        partial = None if is_final else self._partial
+        partials = [] if is_final else [partial for partial in self._partials.values() if partial.text]
         return self._encode(
             {
                 "sentences": self._sentences,
-                "partial": partial.text if partial else "",
-                "partial_start_ms": samples_to_ms(partial.start) if partial else 0,
+                "partial": " ".join(partial.text for partial in partials),
+                "partial_start_ms": samples_to_ms(partials[0].start) if partials else 0,
                 "duration_ms": samples_to_ms(heard),
                 "is_final": is_final,
             }

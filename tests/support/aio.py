@@ -29,6 +29,7 @@ async def turns(count: int = 10) -> None:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Return as soon as `condition` holds; `run` bounds the wait."""
-    while not condition():
+    """Return as soon as `condition` holds; `run` bounds the wait. For threads and sockets."""
+    # Polled: a condition over somebody else's state has nobody who would set an event.
+    while not condition():  # noqa: ASYNC110
         await asyncio.sleep(0.001)

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
 
 from common.audio import pcm16_samples, samples_to_ms
 
 
 @dataclass(slots=True)
 class CountingServer:
-    """What its clients did; `refusal` is an error event for every START."""
+    """What its clients did; `error` is the code of an error event after every `started`."""
 
-    refusal: str | None = None
+    error: str | None = None
     url: str = ""
     paths: list[str] = field(default_factory=list)
     received: list[bytes] = field(default_factory=list)
@@ -29,16 +30,17 @@ class CountingServer:
         self._at_once += 1
         self.most_at_once = max(self.most_at_once, self._at_once)
         try:
-            await self._session(_Voice(connection))
+            # A client may leave in the middle of its session.
+            with suppress(ConnectionClosed):
+                await self._session(_Voice(connection))
         finally:
             self._at_once -= 1
 
     async def _session(self, voice: _Voice) -> None:
         assert await voice.connection.recv() == "START"
-        if self.refusal is not None:
-            await voice.say(event="error", code=self.refusal, message="refused", retryable=False)
-            return
         await voice.say(event="started", session_id="s", worker="worker-0")
+        if self.error is not None:
+            await voice.say(event="error", code=self.error, message="as the test wants", retryable=False)
         audio = b""
         while isinstance(message := await voice.connection.recv(), bytes):
             audio += message
@@ -51,8 +53,8 @@ class CountingServer:
 
 
 @asynccontextmanager
-async def counting_server(refusal: str | None = None) -> AsyncIterator[CountingServer]:
-    server = CountingServer(refusal)
+async def counting_server(error: str | None = None) -> AsyncIterator[CountingServer]:
+    server = CountingServer(error)
     async with serve(server.serve_client, "127.0.0.1", 0) as listening:
         [socket] = listening.sockets
         server.url = f"ws://127.0.0.1:{socket.getsockname()[1]}"

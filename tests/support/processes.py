@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -61,6 +62,12 @@ class Plan:
     environ: Environ = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class _Said:
+    out: str = ""
+    err: str = ""
+
+
 class Metrics:
     """One exposition, by series name and labels."""
 
@@ -88,6 +95,7 @@ class Deployment:
         self._ports = free_ports(3 + plan.gateways + plan.workers)
         self._folder = Path(tempfile.mkdtemp(prefix="voxshard-test-"))
         self._process: subprocess.Popen[bytes] | None = None
+        self._last_words = _Said()
 
     def __enter__(self) -> Self:
         self.start()
@@ -141,7 +149,7 @@ class Deployment:
 
     def start(self) -> None:
         """Start the supervisor; it is not ready yet."""
-        with self._log("out").open("wb") as out, self._log("err").open("wb") as err:
+        with (self._folder / "out").open("wb") as out, (self._folder / "err").open("wb") as err:
             self._process = subprocess.Popen(
                 self._command(),
                 cwd=ROOT,
@@ -177,6 +185,8 @@ class Deployment:
             left = [process.cmdline() for process in self.processes()]
         finally:
             self._kill_all()
+            self._last_words = self._said()
+            shutil.rmtree(self._folder, ignore_errors=True)
         assert not left, f"processes left: {left}"
 
     def processes(self) -> list[psutil.Process]:
@@ -226,15 +236,17 @@ class Deployment:
     @property
     def output(self) -> str:
         """All of stdout so far."""
-        return self._log("out").read_text()
+        return self._said().out
 
     @property
     def logs(self) -> str:
         """All of stderr so far, of every process."""
-        return self._log("err").read_text()
+        return self._said().err
 
-    def _log(self, stream: str) -> Path:
-        return self._folder / f"std{stream}"
+    def _said(self) -> _Said:
+        if not self._folder.exists():
+            return self._last_words
+        return _Said((self._folder / "out").read_text(), (self._folder / "err").read_text())
 
     def rows(self, http_url: str | None = None) -> HostRows:
         return msgspec.json.decode(self._get((http_url or self.http_url) + "/workers"), type=HostRows)

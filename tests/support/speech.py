@@ -28,7 +28,7 @@ from common.audio import SAMPLE_RATE, Samples, float_to_pcm16, pcm16_to_float, s
 
 SYNTHESISER_RATE: Final = 24_000
 FRAME_SAMPLES: Final = SAMPLE_RATE // 100
-# A whispered "h" or final "s" has some 5 % of the loudest frame; what the synthesiser adds has far less.
+# Share of the loudest frame's RMS. The quiet that the synthesiser adds stays below 0.0001 of it.
 QUIET_SHARE: Final = 0.02
 # Part of every cache key: raise it when the way from words to samples changes.
 _RECIPE: Final = 1

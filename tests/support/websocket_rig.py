@@ -190,6 +190,7 @@ class RawClient:
 async def raw_client(port: int, receive_buffer_bytes: int | None = None) -> AsyncIterator[RawClient]:
     with socket.socket() as peer:
         peer.setblocking(False)
+        peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if receive_buffer_bytes is not None:
             peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
         await asyncio.get_running_loop().sock_connect(peer, ("127.0.0.1", port))

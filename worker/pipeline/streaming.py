@@ -221,13 +221,13 @@ class StreamingPipeline:
         if segment is None or segment.index != decode.segment or self._policy is None:
             return []
         self._policy.answered(text)
-        event = self._transcript.partial(segment, text, decode.start, decode.end)
-        return [Emit(event)] if event is not None else []
+        return [Emit(self._transcript.partial(segment, text, decode.start, decode.end))]
 
     def _apply_speculative(self, decode: Decode, text: str) -> list[Effect]:
         speculation = self._speculation
         if self._transcript.awaits(decode.segment, decode.end):
-            return self._apply_final(decode.segment, text)
+            # Promoted while it was being decoded; or withdrawn, and then a cut came to the same audio.
+            return [Withdraw(DecodeKind.FINAL, decode.segment), *self._apply_final(decode.segment, text)]
         if speculation is None or (speculation.segment, speculation.audio_to) != (decode.segment, decode.end):
             return []
         speculation.text = text

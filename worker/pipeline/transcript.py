@@ -38,10 +38,8 @@ class Transcript:
             for awaited in self._awaited
         )
 
-    def partial(self, segment: OpenSegment, text: str, window_start: int, heard: int) -> Partial | None:
-        """The next revision; None while an earlier segment is still to be locked."""
-        if self._awaited:
-            return None
+    def partial(self, segment: OpenSegment, text: str, window_start: int, heard: int) -> Partial:
+        """The next revision of the open segment's text."""
         if segment.index != self._revised_segment:
             self._revised_segment, self._revision = segment.index, 0
         self._revision += 1

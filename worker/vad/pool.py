@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from common.audio import Samples
 from common.clock import Clock
@@ -65,16 +66,22 @@ class VadPool:
         batch = self._gather()
         if not batch:
             return
-        began = self._clock.now()
         hops = np.stack([samples for _, samples in batch])
         states = [source.vad_state for source, _ in batch]
         loop = asyncio.get_running_loop()
-        speech, states = await loop.run_in_executor(self._thread, self._model.forward, hops, states)
-        self._metrics.busy("vad", self._clock.now() - began)
+        speech, states = await loop.run_in_executor(self._thread, self._forward, hops, states)
         self.ticks += 1
         for (source, samples), probability, state in zip(batch, speech, states, strict=True):
             source.hop_done(samples, probability, state)
             self.offer(source)
+
+    def _forward(
+        self, hops: npt.NDArray[np.float32], states: list[VadState]
+    ) -> tuple[list[float], list[VadState]]:
+        began = self._clock.now()
+        answer = self._model.forward(hops, states)
+        self._metrics.busy("vad", self._clock.now() - began)
+        return answer
 
     def _gather(self) -> list[tuple[HopSource, Samples]]:
         offered, self._ready = self._ready, {}

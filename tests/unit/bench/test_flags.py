@@ -40,6 +40,15 @@ def test_common_flags_are_taken_by_every_program() -> None:
         assert invocation.output == Path("x.json")
 
 
+def test_file_is_played_with_its_own_words(tmp_path: Path) -> None:
+    audio, text = tmp_path / "said.wav", tmp_path / "said.txt"
+    audio.touch()
+    text.touch()
+    measurement = parse_flags(["wer", "--wav", str(audio), str(text)]).measurement
+    assert isinstance(measurement, PassagesWer)
+    assert measurement.material == "file"
+
+
 @pytest.mark.parametrize(
     ("flags", "plan"),
     [

@@ -13,9 +13,9 @@ from tests.support.counting_server import counting_server
 
 
 async def run_against_server(
-    monkeypatch: pytest.MonkeyPatch, arguments: list[str], refusal: str | None = None
+    monkeypatch: pytest.MonkeyPatch, arguments: list[str], error: str | None = None
 ) -> None:
-    async with counting_server(refusal) as server:
+    async with counting_server(error) as server:
         monkeypatch.setattr(sys, "argv", ["bench", *arguments, "--server", server.url, "--speed", "1000"])
         await asyncio.to_thread(main)
 
@@ -68,8 +68,8 @@ def test_failed_session_ends_with_its_cause_and_no_figures(
     one_sentence: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     output = tmp_path / "figures.json"
-    arguments = ["streams", "2", "--sentences", str(one_sentence), "--output", str(output)]
+    arguments = ["wer", "--sentences", str(one_sentence), "--output", str(output)]
     with pytest.raises(SystemExit) as ended:
-        asyncio.run(run_against_server(monkeypatch, arguments, refusal="no_worker"))
-    assert str(ended.value.code).startswith("failed: ")
+        asyncio.run(run_against_server(monkeypatch, arguments, error="odd_frame"))
+    assert ended.value.code == "failed: odd_frame: as the test wants"
     assert not output.exists()

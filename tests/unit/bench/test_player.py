@@ -65,12 +65,13 @@ def test_schedule_is_asked_for_in_the_address() -> None:
     assert asyncio.run(asked(None)) == ["/"]
 
 
-def test_error_of_the_server_fails_the_playback() -> None:
+@pytest.mark.parametrize("code", ["engine_failed", "odd_frame"])
+def test_any_error_fails_the_playback_even_one_that_the_session_outlives(code: str) -> None:
     async def played() -> None:
-        async with counting_server(refusal="overloaded") as server:
+        async with counting_server(error=code) as server:
             await play(noise(0.1, level=0.1, seed=0), Server(server.url), FAST)
 
-    with pytest.raises(StreamError):
+    with pytest.RaisesGroup(pytest.RaisesExc(StreamError, match=code), flatten_subgroups=True):
         asyncio.run(played())
 
 

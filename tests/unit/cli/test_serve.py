@@ -47,7 +47,10 @@ def folder() -> Iterator[Path]:
 
 @contextmanager
 def serving(folder: Path, child: str, ports: list[int]) -> Iterator[subprocess.Popen[str]]:
-    """`voxshard serve` whose workers and gateways are `child`; TMPDIR is `folder`/tmp."""
+    """`voxshard serve` whose workers and gateways are `child`; TMPDIR is `folder`/tmp.
+
+    It reports to `folder`/starter.sock, where nobody listens unless the test does.
+    """
     here, modules, tmp = folder / "here", folder / "modules", folder / "tmp"
     # What lies in the current folder must not be taken for our own packages.
     for main, code in (
@@ -59,7 +62,12 @@ def serving(folder: Path, child: str, ports: list[int]) -> Iterator[subprocess.P
         main.write_text(code)
     (here / "engine_of_the_current_folder.py").touch()
     tmp.mkdir()
-    environ = {**os.environ, "PYTHONPATH": f"{modules}{os.pathsep}{ROOT}", "TMPDIR": str(tmp)}
+    environ = {
+        **os.environ,
+        "PYTHONPATH": f"{modules}{os.pathsep}{ROOT}",
+        "TMPDIR": str(tmp),
+        "NOTIFY_SOCKET": str(folder / "starter.sock"),
+    }
     argv = [sys.executable, "-P", "-c", "from cli.main import main; main()", *flags(ports)]
     pipe = subprocess.PIPE
     with subprocess.Popen(argv, cwd=here, env=environ, stdout=pipe, stderr=pipe, text=True) as process:
@@ -94,6 +102,16 @@ def test_serve_tells_where_to_connect_and_ends_clean_at_a_signal(folder: Path) -
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
     assert list((folder / "tmp").iterdir()) == []
+
+
+def test_serve_tells_whoever_started_it(folder: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as starter:
+        starter.bind(str(folder / "starter.sock"))
+        starter.settimeout(10)
+        with serving(folder, READY_CHILD, free_ports(5)) as process:
+            assert starter.recv(100) == f"READY=1\nMAINPID={process.pid}".encode()
+            process.send_signal(signal.SIGINT)
+            assert process.wait(10) == 0
 
 
 def test_serve_gives_up_with_3_when_a_child_cannot_boot(folder: Path) -> None:

@@ -29,7 +29,9 @@ def test_floats_are_mono_float32_between_minus_one_and_one() -> None:
     assert samples.tolist() == [-1.0, 0.0, 32_767 / PCM16_FULL_SCALE]
 
 
-@pytest.mark.parametrize(("loud", "clipped"), [(1.0, 32_767), (7.5, 32_767), (-1.0, -32_768), (-7.5, -32_768)])
+@pytest.mark.parametrize(
+    ("loud", "clipped"), [(1.0, 32_767), (7.5, 32_767), (-1.0, -32_768), (-7.5, -32_768)]
+)
 def test_too_loud_audio_is_clipped_and_never_wrapped(loud: float, clipped: int) -> None:
     assert np.frombuffer(float_to_pcm16([loud]), dtype="<i2").tolist() == [clipped]
 

@@ -8,11 +8,22 @@ from common.errors import BY_CODE, TABLE, BadSilenceSchedule, NoWorker, OddFrame
 EVERY_ERROR = pytest.mark.parametrize("error", TABLE, ids=lambda error: error.code)
 
 
+def every_error() -> set[type[VoxshardError]]:
+    classes = [item for item in vars(errors).values() if isinstance(item, type)]
+    return {item for item in classes if issubclass(item, VoxshardError)} - {VoxshardError}
+
+
 def test_table_lists_every_error_exactly_once() -> None:
-    classes = {item for item in vars(errors).values() if isinstance(item, type)}
-    documented = {item for item in classes if issubclass(item, VoxshardError)} - {VoxshardError}
-    assert set(TABLE) == documented
-    assert len(TABLE) == len(documented)
+    coded = {error for error in every_error() if "code" in vars(error)}
+    assert set(TABLE) == coded
+    assert len(TABLE) == len(coded)
+
+
+def test_an_error_without_a_code_of_its_own_looks_to_clients_like_its_base() -> None:
+    for error in every_error() - set(TABLE):
+        [base] = error.__bases__
+        assert base in TABLE
+        assert not {"message", "action", "close_code", "http_status", "retryable"} & set(vars(error))
 
 
 def test_codes_are_unique_and_lead_back_to_their_error() -> None:

@@ -26,7 +26,7 @@ from tests.support.clock import ManualClock
 
 
 def test_a_session_begins_at_its_first_sample_with_its_first_segment() -> None:
-    assert ORIGIN == Checkpoint(audio_from=0, vad_from=0, segment=0, in_speech=False)
+    assert Checkpoint(audio_from=0, vad_from=0, segment=0, in_speech=False) == ORIGIN
 
 
 @pytest.mark.parametrize(

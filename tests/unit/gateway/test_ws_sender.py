@@ -149,6 +149,25 @@ async def test_client_that_only_pings_and_never_reads_is_cut() -> None:
 
 
 @on_each_loop
+async def test_closing_waits_for_unread_texts_whatever_the_client_sends() -> None:
+    handler = Recorder(send_many_and_close)
+    async with (
+        serving(handler, Limits(unread_bytes=10_000)) as port,
+        raw_client(port, SMALL_BUFFER_BYTES) as client,
+    ):
+        await client.upgrade()
+        await client.send(text_frame("go"))
+        await handler.until("text")
+        await client.send(text_frame("more"), Frame(Opcode.PING, b""))
+        await let_loop_turn()
+        await read_lines(client)
+        # No pong: nothing follows a close frame.
+        assert await client.read() == (Opcode.CLOSE, (1008).to_bytes(2) + b"slow_reader")
+        await client.send(close_frame(1008))
+        assert await client.read_to_end() == b""
+
+
+@on_each_loop
 async def test_paused_connection_delivers_nothing_until_it_is_resumed() -> None:
     handler = Recorder(lambda connection, message: connection.pause_reading())
     async with serving(handler) as port, raw_client(port) as client:

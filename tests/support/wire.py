@@ -1,0 +1,181 @@
+"""A START/STOP client written from the protocol alone, not from the product's own client.
+
+It keeps every message and checks what holds for all of them: `seq` counts without a gap from 1 in every
+session, and a locked sentence is repeated unchanged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import json
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final, ParamSpec
+
+import numpy as np
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from common.audio import Samples, float_to_pcm16, ms_to_samples
+from tests.support.processes import wait_until
+from tests.support.speech import say, silence, trimmed
+
+FRAME_BYTES: Final = 3_200
+SENTENCE: Final = "I left my keys on the kitchen table."
+"""Short, clear, and read back word by word by the embedded engine."""
+
+_MESSAGE_WITHIN_S: Final = 15.0
+_TEST_WITHIN_S: Final = 45.0
+
+Message = dict[str, Any]
+Parameters = ParamSpec("Parameters")
+
+
+def in_loop(test: Callable[Parameters, Coroutine[Any, Any, None]]) -> Callable[Parameters, None]:
+    """Run an async test in a loop of its own, for a bounded time."""
+
+    @functools.wraps(test)
+    def run(*args: Parameters.args, **kwargs: Parameters.kwargs) -> None:
+        asyncio.run(asyncio.wait_for(test(*args, **kwargs), _TEST_WITHIN_S))
+
+    return run
+
+
+@cache
+def speech(ms: int) -> Samples:
+    """Speech without a pause for exactly so long: one sentence, said again and again."""
+    sentence = trimmed(say(SENTENCE))
+    return np.resize(sentence, ms_to_samples(ms))
+
+
+def spoken(*, speech_ms: int, silence_ms: int) -> bytes:
+    """PCM16 of speech, then silence."""
+    return float_to_pcm16(np.concatenate([speech(speech_ms), silence(silence_ms / 1000)]))
+
+
+def frames(pcm: bytes, frame_bytes: int = FRAME_BYTES) -> list[bytes]:
+    return [pcm[start : start + frame_bytes] for start in range(0, len(pcm), frame_bytes)]
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A whole session as its client saw it."""
+
+    messages: list[Message]
+
+    @property
+    def id(self) -> str:
+        return str(self.messages[0]["session_id"])
+
+    @property
+    def worker(self) -> str:
+        return str(self.messages[0]["worker"])
+
+    @property
+    def final(self) -> Message:
+        """The one result that is final."""
+        [final] = [message for message in self.messages if message.get("is_final")]
+        return final
+
+    @property
+    def texts(self) -> list[str]:
+        return [sentence["text"] for sentence in self.final["sentences"]]
+
+
+class WireClient:
+    def __init__(self, connection: ClientConnection) -> None:
+        self._connection = connection
+        self._seq = 0
+        self._locked: list[Message] = []
+        self.messages: list[Message] = []
+
+    async def send(self, message: str | bytes, *, text: bool | None = None) -> None:
+        """`text` is for bytes that are to be sent as a text message, whatever they are."""
+        await self._connection.send(message, text=text)
+
+    async def send_audio(self, pcm: bytes, frame_bytes: int = FRAME_BYTES) -> None:
+        """As fast as the server takes it."""
+        for frame in frames(pcm, frame_bytes):
+            await self.send(frame)
+
+    async def receive(self, within_s: float = _MESSAGE_WITHIN_S) -> Message:
+        """The next message, checked. Raises `ConnectionClosed`, `TimeoutError`."""
+        text = await asyncio.wait_for(self._connection.recv(), within_s)
+        message: Message = json.loads(text)
+        self.messages.append(message)
+        self._check(message)
+        return message
+
+    async def receive_until(self, wanted: Callable[[Message], bool]) -> Message:
+        """The first message that is wanted; those before it are only kept."""
+        while not wanted(message := await self.receive()):
+            pass
+        return message
+
+    async def event(self, name: str) -> Message:
+        """The next event of this name, past any results."""
+        return await self.receive_until(lambda message: message.get("event") == name)
+
+    async def error(self) -> Message:
+        return await self.event("error")
+
+    async def start(self) -> Message:
+        await self.send("START")
+        return await self.event("started")
+
+    async def stop(self) -> Message:
+        """STOP and all that comes until `stopped`; the final result."""
+        await self.send("STOP")
+        final = await self.receive_until(lambda message: bool(message.get("is_final")))
+        await self.event("stopped")
+        return final
+
+    async def closed(self) -> int:
+        """Read to the end; the server's close code."""
+        try:
+            while True:
+                await self.receive()
+        except ConnectionClosed as closed:
+            assert closed.rcvd is not None, "the connection broke without a close frame"
+            return closed.rcvd.code
+
+    def drop(self) -> None:
+        """Vanish without a close frame."""
+        self._connection.transport.abort()
+
+    def _check(self, message: Message) -> None:
+        self._seq += 1
+        assert message["seq"] == self._seq, f"message {self._seq} has another seq: {message}"
+        if message.get("event") == "started":
+            self._locked = []
+        if message.get("event") == "stopped":
+            self._seq = 0
+        if "sentences" in message:
+            sentences = message["sentences"]
+            assert sentences[: len(self._locked)] == self._locked, f"a locked sentence changed: {message}"
+            assert [sentence["id"] for sentence in sentences] == list(range(len(sentences)))
+            self._locked = sentences
+
+
+@asynccontextmanager
+async def wire_client(url: str, headers: Mapping[str, str] | None = None) -> AsyncIterator[WireClient]:
+    """All that comes is taken from the socket at once, read or not."""
+    async with connect(url, additional_headers=headers, max_queue=None, proxy=None) as connection:
+        yield WireClient(connection)
+
+
+async def whole_session(url: str, pcm: bytes, frame_bytes: int = FRAME_BYTES) -> Session:
+    """START, the audio as fast as it is taken, STOP, and all that comes back."""
+    async with wire_client(url) as client:
+        await client.start()
+        await client.send_audio(pcm, frame_bytes)
+        await client.stop()
+        return Session(client.messages)
+
+
+async def eventually(condition: Callable[[], Any], within_s: float, what: str) -> None:
+    """`wait_until` beside a running loop."""
+    await asyncio.to_thread(wait_until, condition, within_s, what)

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from common.settings import Settings, SettingsError, load_settings, settings_from_file
+
+
+def toml(folder: Path, text: str) -> Path:
+    path = folder / "voxshard.toml"
+    path.write_text(text)
+    return path
+
+
+def test_nothing_given_means_the_defaults() -> None:
+    settings = load_settings({}, {})
+    assert (settings.port, settings.http_port, settings.silence_schedule) == (10_095, 8_899, "streaming")
+    assert settings.model_fields_set == set()
+
+
+def test_flags_win_over_variables_and_variables_over_the_file(tmp_path: Path) -> None:
+    config = toml(tmp_path, "workers = 1\ngateways = 1\nport = 1001\n")
+    environ = {"VOXSHARD_WORKERS": "2", "VOXSHARD_GATEWAYS": "2"}
+    settings = load_settings({"workers": 3}, environ, config)
+    assert (settings.workers, settings.gateways, settings.port) == (3, 2, 1_001)
+
+
+def test_only_the_variables_handed_in_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VOXSHARD_WORKERS", "7")
+    assert load_settings({}, {}).workers == 2
+    assert load_settings({}).workers == 7
+
+
+def test_variables_are_read_as_what_they_set(tmp_path: Path) -> None:
+    environ = {
+        "VOXSHARD_MODEL": str(tmp_path),
+        "VOXSHARD_SESSION_TIMEOUT": "1.5",
+        "VOXSHARD_SEGMENT_CAP_MS": "15000",
+        "PATH": "/usr/bin",
+    }
+    settings = load_settings({}, environ)
+    assert (settings.model, settings.session_timeout, settings.segment_cap_ms) == (tmp_path, 1.5, 15_000)
+
+
+def test_the_file_may_be_named_by_a_variable_and_a_flag_names_a_better_one(tmp_path: Path) -> None:
+    environ = {"VOXSHARD_CONFIG": str(toml(tmp_path, "workers = 4"))}
+    assert load_settings({}, environ).workers == 4
+    (tmp_path / "other").mkdir()
+    assert load_settings({}, environ, toml(tmp_path / "other", "workers = 5")).workers == 5
+
+
+def test_unknown_variables_are_errors_that_name_them() -> None:
+    with pytest.raises(SettingsError, match="unknown variables: VOXSHARD_PROT, VOXSHARD_WORKER"):
+        load_settings({}, {"VOXSHARD_WORKER": "1", "VOXSHARD_PROT": "1", "VOXSHARD_PORT": "1"})
+
+
+def test_unknown_keys_of_the_file_are_errors_that_name_them(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="wrokers: Extra inputs are not permitted"):
+        load_settings({}, {}, toml(tmp_path, "wrokers = 1"))
+
+
+@pytest.mark.parametrize("content", [b"workers =", b"\xff\xfe", None])
+def test_a_file_that_cannot_be_read_is_an_error_that_names_it(content: bytes | None, tmp_path: Path) -> None:
+    path = tmp_path / "voxshard.toml"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(SettingsError, match=r"voxshard\.toml"):
+        load_settings({}, {}, path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("port", 0),
+        ("port", 65_536),
+        ("workers", 0),
+        ("workers", "many"),
+        ("log_level", "chatty"),
+        ("segment_cap_ms", 999),
+        ("partial_interval_ms", 0),
+        ("session_timeout", 0),
+        ("silence_schedule", "5000:300"),
+    ],
+)
+def test_values_out_of_range_are_errors_that_name_the_setting(name: str, value: Any) -> None:
+    with pytest.raises(SettingsError, match=f"^{name}: "):
+        load_settings({name: value}, {})
+
+
+def test_every_mistake_is_named_at_once() -> None:
+    with pytest.raises(SettingsError, match=r"^workers: .*; gateways: "):
+        load_settings({"gateways": 0, "workers": 0}, {})
+
+
+def test_the_record_cannot_be_changed() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        load_settings({}, {}).workers = 3  # type: ignore[misc]
+
+
+def test_children_get_the_supervisors_record_whatever_their_environment_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = load_settings({"run_dir": tmp_path, "silence_schedule": "1000:500,inf:300"}, {})
+    file = tmp_path / "settings.json"
+    file.write_text(settings.model_dump_json(exclude={"workers"}))
+    monkeypatch.setenv("VOXSHARD_WORKERS", "9")
+    assert settings_from_file(file) == settings
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_every_setting_says_what_it_is_for(name: str) -> None:
+    assert Settings.model_fields[name].description
