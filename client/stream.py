@@ -250,6 +250,8 @@ class StreamClient:
             await self._connection.close(PROTOCOL_ERROR_CLOSE if broken else NORMAL_CLOSE)
             await self._reader
         finally:
+            # Does nothing after an orderly close; if that was cancelled, the socket must not stay open.
+            self._connection.transport.abort()
             self._reader.cancel()
             await asyncio.gather(self._reader, return_exceptions=True)
 

@@ -1,11 +1,11 @@
-"""For all tests: the option `--url`, the logs of a system that failed, and no unit test leaves anything behind."""
+"""For all tests: the option `--url`, the logs of a system that failed, and a check for what unit tests leave."""
 
 from __future__ import annotations
 
 import asyncio
 import asyncio.runners
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -22,7 +22,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     if report.failed:
         for name, value in getattr(item, "funcargs", {}).items():

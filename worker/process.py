@@ -22,6 +22,7 @@ from common.process import BOOT_FAILED, end_with_parent, wait_for_stop_signal
 from common.settings import Settings
 from worker.engines.base import EngineDead, SegmentEngine
 from worker.engines.registry import UnknownEngine, create_engine
+from worker.memory import IdleTrimmer, trim_heap
 from worker.metrics import WorkerMetrics
 from worker.scheduler.runner import DecodeScheduler
 from worker.server import GatewayLinks, hello_of
@@ -86,6 +87,7 @@ class WorkerProcess:
             await self._engine.start()
             # What start-up made lives for ever: the collector need not look at it again.
             gc.freeze()
+            trim_heap()
             return self._start_ops()
         except Exception as error:
             raise BootFailed(f"worker {self._index} cannot start: {error}") from error
@@ -140,6 +142,7 @@ class WorkerProcess:
             raise
 
     async def _keep_house(self) -> None:
+        trimmer = IdleTrimmer()
         while True:
             await asyncio.sleep(HEARTBEAT_S)
             for session in self._table.evict_silent():
@@ -147,6 +150,8 @@ class WorkerProcess:
             self._table.report()
             self._metrics.lag(self._load().lag_ms / 1000)
             self._links.announce_load()
+            if trimmer.observe(len(self._table)):
+                trim_heap()
 
     def _set_ready(self, ready: bool) -> None:
         self._ready = ready

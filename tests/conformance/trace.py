@@ -1,4 +1,4 @@
-"""A trace: one conversation on the wire, a JSON object a line, written down once and replayed against any server.
+"""A trace: one conversation on the wire, a JSON object a line, to be replayed against any server.
 
 The first line tells the rule: {"rule": "..."}, with "needs": "scripted" if a result is that of the scripted
 engine. Each line after it does one thing, on the connection that "on" names ("A" if it names none):
@@ -90,8 +90,8 @@ class _Player:
 
     async def play(self, line: Line) -> None:
         if line.connect is not None or line.on not in self._clients:
-            client = wire_client(self._url + (line.connect or "/"), line.headers)
-            self._clients[line.on] = await self._connections.enter_async_context(client)
+            connecting = wire_client(self._url + (line.connect or "/"), line.headers)
+            self._clients[line.on] = await self._connections.enter_async_context(connecting)
         client = self._clients[line.on]
         await _send(client, line)
         if line.expect is not None:
@@ -137,9 +137,7 @@ def matches(expected: Any, found: Any) -> bool:
             )
         case list():
             return (
-                isinstance(found, list)
-                and len(expected) == len(found)
-                and all(map(matches, expected, found))
+                isinstance(found, list) and len(expected) == len(found) and all(map(matches, expected, found))
             )
         case str() if expected.startswith(PATTERN):
             return isinstance(found, str) and re.fullmatch(expected[1:], found) is not None

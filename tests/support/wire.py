@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import functools
 import json
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final, ParamSpec
@@ -145,6 +145,13 @@ class WireClient:
     def drop(self) -> None:
         """Vanish without a close frame."""
         self._connection.transport.abort()
+
+    @contextmanager
+    def reading_nothing(self) -> Iterator[None]:
+        """Take nothing from the socket, not even a close frame."""
+        self._connection.transport.pause_reading()
+        yield
+        self._connection.transport.resume_reading()
 
     def _check(self, message: Message) -> None:
         self._seq += 1

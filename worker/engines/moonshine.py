@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import os
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -27,6 +28,8 @@ MAX_SEGMENT_MS: Final = 20_000
 LANES: Final = 2
 # A word that begins with the first sample is misheard; a little silence in front mends it.
 _LEAD_SAMPLES: Final = ms_to_samples(100)
+# It learned from old books: to-day, to-night, to-morrow.
+_OLD_SPELLING: Final = re.compile(r"\b(to)-(day|night|morrow)\b", re.IGNORECASE)
 # The library's own VAD would cut the segment again; there is one VAD in this house.
 _OPTIONS: Final = {"vad_threshold": "0", "return_audio_data": "false"}
 
@@ -48,9 +51,10 @@ class MoonshineEngine:
     async def start(self) -> None:
         transcribers = [await self._in_thread(_load, self._model) for _ in range(LANES)]
         self._lanes = transcribers
-        # The canary: an engine that cannot decode a second of silence must not become ready.
-        for _ in range(LANES):
-            await self.transcribe(TranscribeRequest(np.zeros(SAMPLE_RATE, np.float32), is_final=True))
+        # The canary: an engine that cannot decode silence must not become ready. The longest window there is,
+        # so that all memory is claimed at the start and not with the first long segment.
+        longest = TranscribeRequest(np.zeros(ms_to_samples(MAX_SEGMENT_MS), np.float32), is_final=True)
+        await asyncio.gather(*(self.transcribe(longest) for _ in range(LANES)))
 
     async def transcribe(self, request: TranscribeRequest) -> Hypothesis:
         hypothesis: Hypothesis = await self._in_thread(self._in_lane, request)
@@ -103,4 +107,5 @@ def _transcribe(transcriber: Any, request: TranscribeRequest) -> str:
         check_error(status)
     except MoonshineError as error:
         raise EngineError(str(error)) from error
-    return " ".join(line.text.strip() for line in transcriber._parse_transcript(transcript).lines)
+    text = " ".join(line.text.strip() for line in transcriber._parse_transcript(transcript).lines)
+    return _OLD_SPELLING.sub(r"\1\2", text)

@@ -156,7 +156,7 @@ class Segmenter:
         assert self._open is not None
         if not self._detector.speaking and hop.end - self.speech_end >= self.required_silence(hop.end):
             return [self._closed(self.speech_end, hop.end, EndpointReason.SILENCE)]
-        if hop.end - self._open.start >= self._cap:
+        if hop.end + HOP_SAMPLES - self._open.start > self._cap:
             return [self._cut()]
         return []
 

@@ -97,7 +97,7 @@ def test_every_mistake_is_named_at_once() -> None:
 
 def test_the_record_cannot_be_changed() -> None:
     with pytest.raises(ValidationError, match="frozen"):
-        load_settings({}, {}).workers = 3  # type: ignore[misc]
+        load_settings({}, {}).workers = 3
 
 
 def test_children_get_the_supervisors_record_whatever_their_environment_says(

@@ -1,0 +1,83 @@
+"""An engine that fails says so: no boot, no text, but never an empty text that looks like silence."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.processes import SCRIPTED, Deployment, Plan
+from tests.support.wire import WireClient, eventually, in_loop, spoken, whole_session, wire_client
+
+# Too short for a partial, so that it takes one decode.
+WORD = spoken(speech_ms=400, silence_ms=0)
+
+
+@pytest.mark.parametrize(
+    ("engine", "environ", "reason"),
+    [
+        ("whisper", {}, "no engine is called 'whisper'; there are: moonshine"),
+        (SCRIPTED, {"SCRIPTED_ENGINE_BOOT": "fail"}, "the script says that this engine does not boot"),
+    ],
+)
+def test_engine_that_cannot_boot_ends_serve_with_code_3_and_says_why(
+    engine: str, environ: dict[str, str], reason: str
+) -> None:
+    deployment = Deployment(Plan(engine, environ=environ))
+    try:
+        deployment.start()
+        assert deployment.wait_exit() == 3
+        assert deployment.processes() == []
+    finally:
+        deployment.close()
+    assert reason in deployment.logs
+    last_line = deployment.logs.splitlines()[-1]
+    assert last_line.startswith("voxshard serve: worker-0 could not boot (its own log says why)")
+    assert "ready" not in deployment.output
+
+
+async def _fails(client: WireClient) -> None:
+    error = await client.error()
+    assert (error["code"], error["retryable"]) == ("engine_failed", True)
+    assert await client.closed() == 1011
+    assert not any(message.get("is_final") for message in client.messages)
+
+
+@in_loop
+async def test_failed_decode_ends_its_session_alone() -> None:
+    with Deployment(Plan(environ={"SCRIPTED_ENGINE_FAIL_AFTER": "2"})) as deployment:
+        pid = deployment.child_pid("worker-0")
+        async with wire_client(deployment.url) as other, wire_client(deployment.url) as unlucky:
+            await other.start()
+            await whole_session(deployment.url, WORD)
+            await unlucky.start()
+            await unlucky.send_audio(WORD)
+            await unlucky.send("STOP")
+            await _fails(unlucky)
+            await other.send_audio(WORD)
+            assert len((await other.stop())["sentences"]) == 1
+        assert deployment.child_pid("worker-0") == pid
+
+
+@in_loop
+async def test_dead_engine_fails_all_its_sessions_and_its_worker_is_started_again() -> None:
+    with Deployment(Plan(environ={"SCRIPTED_ENGINE_DIES_AFTER": "2"})) as deployment:
+        pid = deployment.child_pid("worker-0")
+        async with wire_client(deployment.url) as silent, wire_client(deployment.url) as speaker:
+            await silent.start()
+            await whole_session(deployment.url, WORD)
+            await speaker.start()
+            await speaker.send_audio(WORD)
+            await speaker.send("STOP")
+            await _fails(speaker)
+            await _fails(silent)
+        async with wire_client(deployment.url) as newcomer:
+            await newcomer.send("START")
+            error = await newcomer.error()
+            assert (error["code"], error["retryable"]) == ("no_worker", True)
+            assert await newcomer.closed() == 1013
+        await eventually(lambda: _ready_pid(deployment) not in (None, pid), 10, "another worker is ready")
+        assert len((await whole_session(deployment.url, WORD)).texts) == 1
+
+
+def _ready_pid(deployment: Deployment) -> int | None:
+    [row] = deployment.rows().workers
+    return row.pid if row.state == "ready" else None

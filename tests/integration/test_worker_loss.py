@@ -1,0 +1,70 @@
+"""A worker that is killed takes its own sessions with it, and nobody else's."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+
+import pytest
+
+from tests.support.processes import Deployment, Plan
+from tests.support.wire import WireClient, eventually, in_loop, spoken, whole_session, wire_client
+
+PCM = spoken(speech_ms=2_500, silence_ms=500)
+HALF = len(PCM) // 4 * 2
+SESSIONS = 6
+
+
+@pytest.fixture(scope="module")
+def deployment() -> Iterator[Deployment]:
+    with Deployment(Plan(workers=2)) as deployment:
+        yield deployment
+
+
+async def _speak_half(url: str, connections: AsyncExitStack) -> tuple[str, WireClient]:
+    """A client in mid-sentence, and its worker."""
+    client = await connections.enter_async_context(wire_client(url))
+    started = await client.start()
+    await client.send_audio(PCM[:HALF])
+    return started["worker"], client
+
+
+async def _finish(client: WireClient) -> list[object]:
+    await client.send_audio(PCM[HALF:])
+    final = await client.stop()
+    return list(final["sentences"])
+
+
+@in_loop
+async def test_killed_worker_ends_its_sessions_with_an_error_and_comes_back(deployment: Deployment) -> None:
+    expected = (await whole_session(deployment.url, PCM)).final["sentences"]
+    async with AsyncExitStack() as connections:
+        placed = [await _speak_half(deployment.url, connections) for _ in range(SESSIONS)]
+        lost = [client for worker, client in placed if worker == "1"]
+        others = [client for worker, client in placed if worker == "0"]
+        assert len(lost) == len(others) == SESSIONS // 2
+        old_pid = await asyncio.to_thread(deployment.kill_worker, "1")
+        for client in lost:
+            error = await client.error()
+            assert (error["code"], error["retryable"]) == ("worker_lost", True)
+            assert await client.closed() == 1012
+            assert not any(message.get("is_final") for message in client.messages)
+        for client in others:
+            assert await _finish(client) == expected
+
+    await eventually(lambda: _is_back(deployment, old_pid), 10, "the worker is ready again")
+    again = await asyncio.gather(*(whole_session(deployment.url, PCM) for _ in range(4)))
+    assert {session.worker for session in again} == {"0", "1"}
+    assert all(session.final["sentences"] == expected for session in again)
+    children = await asyncio.to_thread(deployment.children)
+    assert {name: child.restarts for name, child in children.items()} == {
+        "worker-0": 0,
+        "worker-1": 1,
+        "gateway-0": 0,
+    }
+
+
+def _is_back(deployment: Deployment, old_pid: int) -> bool:
+    [row] = [row for row in deployment.rows().workers if row.id == "1"]
+    return row.state == "ready" and row.pid != old_pid

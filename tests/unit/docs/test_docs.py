@@ -1,0 +1,257 @@
+"""The documentation says what the code does: tables are compared with the records they describe."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pytest
+from prometheus_client import CollectorRegistry
+from prometheus_client.parser import text_string_to_metric_families
+
+from cli.supervisor.metrics import SupervisorMetrics
+from common.audio import SAMPLES_PER_MS
+from common.errors import BY_CODE, TABLE
+from common.events import ScheduleStep
+from common.link import FrameType
+from common.settings import PREFIX, Settings
+from common.silence import OFFLINE_STEPS, STREAMING_STEPS, SilenceSchedule
+from gateway.host_view import GatewayRow, HostView
+from gateway.metrics import GatewayMetrics
+from worker.engines.base import TranscribeRequest
+from worker.engines.registry import create_engine
+from worker.metrics import WorkerMetrics
+from worker.pipeline.effects import DecodeKind
+
+ROOT: Final = Path(__file__).parents[3]
+OPERATIONS: Final = ROOT / "docs" / "operations.md"
+PROTOCOL: Final = ROOT / "docs" / "protocol.md"
+ARCHITECTURE: Final = ROOT / "docs" / "architecture.md"
+PAGES: Final = (ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md")))
+
+NO_CLOSE: Final = "–"
+NOT_SET: Final = "not set"
+_OWN_SERIES: Final = "asr_"
+_LINK: Final = re.compile(r"\[[^\]]*\]\(([^)#\s]*)(?:#([^)\s]*))?\)")
+_CODE_BLOCK: Final = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
+_HEADING: Final = re.compile(r"^#+ (.*)$", re.MULTILINE)
+
+Row = tuple[str, ...]
+
+
+def section(page: Path, heading: str) -> str:
+    """Text of `page` from the line `heading` to the next heading of any level."""
+    text = page.read_text(encoding="utf-8")
+    start = text.index(f"\n{heading}\n") + len(heading) + 2
+    end = text.find("\n#", start)
+    return text[start : end if end >= 0 else None]
+
+
+def table_rows(text: str) -> list[Row]:
+    """Cells of all table rows but the headers, without backticks."""
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    dashes = [number for number, row in enumerate(rows) if set(row) <= set("|- ")]
+    heads = {number for dash in dashes for number in (dash - 1, dash)}
+    return [
+        tuple(cell.strip().replace("`", "") for cell in row.strip("|").split("|"))
+        for number, row in enumerate(rows)
+        if number not in heads
+    ]
+
+
+def anchor(heading: str) -> str:
+    """The fragment that leads to a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def anchors(page: Path) -> set[str]:
+    text = _CODE_BLOCK.sub("", page.read_text(encoding="utf-8"))
+    return {anchor(heading) for heading in _HEADING.findall(text)}
+
+
+def exposed(registry: CollectorRegistry) -> set[Row]:
+    """Name, type and labels of our own series; each must have a sample, for its labels to be seen."""
+    found: set[Row] = set()
+    for family in registry.collect():
+        if family.name.startswith(_OWN_SERIES):
+            assert family.samples, f"{family.name} was not touched by this test"
+            labels = [label for label in family.samples[0].labels if label != "le"]
+            suffix = "_total" if family.type == "counter" else ""
+            found.add((family.name + suffix, family.type, ", ".join(labels)))
+    return found
+
+
+def documented(heading: str) -> set[Row]:
+    return {row[:3] for row in table_rows(section(OPERATIONS, heading))}
+
+
+def touched_worker_metrics() -> CollectorRegistry:
+    metrics = WorkerMetrics("0")
+    metrics.sessions(1, 1)
+    metrics.superseded(DecodeKind.PARTIAL)
+    metrics.queued(DecodeKind.FINAL, 0.0)
+    metrics.lag(0.0)
+    metrics.ended("stopped")
+    return metrics.registry
+
+
+def touched_gateway_metrics() -> CollectorRegistry:
+    metrics = GatewayMetrics("0")
+    metrics.frame_in(1)
+    metrics.closed(1000, "client")
+    metrics.rejected("no_worker")
+    return metrics.registry
+
+
+def touched_supervisor_metrics() -> CollectorRegistry:
+    metrics = SupervisorMetrics(CollectorRegistry())
+    metrics.count_children(lambda role, state: 0)
+    return metrics.registry
+
+
+def test_error_table_is_the_one_in_the_code() -> None:
+    expected = [
+        (
+            error.code,
+            str(error.http_status),
+            str(error.close_code or NO_CLOSE),
+            "yes" if error.retryable else "no",
+            error.action.replace("`", ""),
+        )
+        for error in TABLE
+    ]
+    assert table_rows(section(OPERATIONS, "## Error table")) == expected
+
+
+def test_settings_table_has_every_setting_with_its_default() -> None:
+    expected = [
+        ("--" + name.replace("_", "-"), PREFIX + name.upper(), _shown_default(field.default))
+        for name, field in Settings.model_fields.items()
+    ]
+    rows = table_rows(section(OPERATIONS, "## Settings"))
+    assert [row[:3] for row in rows] == expected
+    assert all(row[3] for row in rows)
+
+
+def _shown_default(default: Any) -> str:
+    return NOT_SET if default in (None, "") else str(default)
+
+
+@pytest.mark.parametrize(
+    ("heading", "registry"),
+    [
+        ("### Worker series", touched_worker_metrics()),
+        ("### Gateway series", touched_gateway_metrics()),
+        ("### Supervisor series", touched_supervisor_metrics()),
+    ],
+)
+def test_metric_list_is_what_the_process_exposes(heading: str, registry: CollectorRegistry) -> None:
+    assert documented(heading) == exposed(registry)
+
+
+def test_merged_page_adds_only_the_documented_series() -> None:
+    me = GatewayRow("0", 1, "ready", 0, "http://127.0.0.1:1/metrics")
+    own = touched_gateway_metrics()
+    view = HostView(list, lambda: me, [], own)
+    families = text_string_to_metric_families(asyncio.run(view.metrics()).decode())
+    added = {(family.name, family.type) for family in families if family.name.startswith(_OWN_SERIES)}
+    added -= {(family.name, family.type) for family in _reparsed(own)}
+    assert {row[:2] for row in documented("### Series of the merged page")} == added
+
+
+def _reparsed(registry: CollectorRegistry) -> Iterable[Any]:
+    from prometheus_client import generate_latest
+
+    return text_string_to_metric_families(generate_latest(registry).decode())
+
+
+def test_each_error_is_explained_once_with_its_close_code() -> None:
+    rows = [
+        *table_rows(section(PROTOCOL, "### 6.1 Bad input")),
+        *table_rows(section(PROTOCOL, "### 6.2 Not the client's fault")),
+    ]
+    explained = [(code, close) for _, code, close, _ in rows]
+    assert sorted(explained) == sorted((code, str(e.close_code or NO_CLOSE)) for code, e in BY_CODE.items())
+
+
+def test_close_codes_of_all_errors_are_listed() -> None:
+    listed = {row[0] for row in table_rows(section(PROTOCOL, "### 1.5 Close codes"))}
+    assert {str(error.close_code) for error in TABLE if error.close_code} <= listed
+
+
+def test_silence_tables_are_those_in_force() -> None:
+    rows = [row for row in table_rows(section(PROTOCOL, "## 5. Silence schedule")) if len(row) == 2]
+    steps = [_step(*row) for row in rows if row[0] == "inf" or row[0].isdigit()]
+    assert steps == [*STREAMING_STEPS, *OFFLINE_STEPS]
+
+
+def _step(age_ms: str, silence_ms: str) -> ScheduleStep:
+    return ScheduleStep(None if age_ms == "inf" else int(age_ms), int(silence_ms))
+
+
+def test_silence_examples_follow_from_the_streaming_table() -> None:
+    rows = [row for row in table_rows(section(PROTOCOL, "## 5. Silence schedule")) if len(row) == 3]
+    assert rows
+    for speech_s, silence_s, _ in rows:
+        assert _silence_ms(1000 * float(speech_s)) == 1000 * float(silence_s)
+
+
+def _silence_ms(speech_ms: float) -> int:
+    """First whole millisecond of silence that is as long as the age of that moment asks for."""
+    schedule = SilenceSchedule(STREAMING_STEPS)
+    silence_ms = 0
+    while silence_ms * SAMPLES_PER_MS < schedule.required_samples(
+        round((speech_ms + silence_ms) * SAMPLES_PER_MS)
+    ):
+        silence_ms += 1
+    return silence_ms
+
+
+def test_link_table_has_every_frame_type() -> None:
+    rows = [row[:2] for row in table_rows(section(ARCHITECTURE, "## The link")) if row[0].isdigit()]
+    types = [(str(kind.value), kind.name) for kind in FrameType]
+    assert [row for row in rows if row in set(types)] == types
+
+
+def test_engine_of_the_guide_works_as_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = re.search(r"```python\n(.*?)```", section(ARCHITECTURE, "## Writing an engine"), re.DOTALL)
+    assert code is not None
+    (tmp_path / "loudness.py").write_text(code.group(1), encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    importlib.invalidate_caches()
+    engine = create_engine(Settings(engine="loudness:create"))
+    request = TranscribeRequest(np.full(1600, 0.5, np.float32), is_final=True)
+    assert asyncio.run(engine.transcribe(request)).text == "loudness 0.500"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_relative_links_lead_somewhere(page: Path) -> None:
+    broken = [target for target in _targets(page) if not _leads_somewhere(*target)]
+    assert not broken
+
+
+def _targets(page: Path) -> list[tuple[Path, str]]:
+    """File and fragment of every relative link; an empty fragment is the file as a whole."""
+    text = _CODE_BLOCK.sub("", page.read_text(encoding="utf-8"))
+    links = [link for link in _LINK.findall(text) if "://" not in link[0]]
+    return [(page.parent / path if path else page, fragment) for path, fragment in links]
+
+
+def _leads_somewhere(target: Path, fragment: str) -> bool:
+    return target.exists() and (not fragment or fragment in anchors(target))
+
+
+def test_every_page_of_the_documentation_is_found() -> None:
+    names = {page.name for page in PAGES}
+    assert {"README.md", "CHANGELOG.md", "architecture.md", "protocol.md", "operations.md"} <= names
+    assert any(page.parent.name == "decisions" for page in PAGES)
+
+
+def test_decisions_are_numbered_without_a_gap() -> None:
+    numbers = [int(page.name[:4]) for page in sorted((ROOT / "docs" / "decisions").glob("*.md"))]
+    assert numbers == list(range(1, len(numbers) + 1))

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+from typing import Final
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from worker.pipeline.partials import PartialPolicy, PartialSettings, speculation_due
+
+SETTINGS: Final = PartialSettings(interval=1_000, window=5_000, retry=300)
+START: Final = 10_000
+
+
+def policy() -> PartialPolicy:
+    return PartialPolicy(SETTINGS, START)
+
+
+def with_text() -> PartialPolicy:
+    """Asked once at 11 000, answered with text."""
+    asked = policy()
+    asked.requested(11_000)
+    asked.answered("ever")
+    return asked
+
+
+def test_the_first_partial_comes_an_interval_after_the_start() -> None:
+    assert not policy().due(10_999, speech_end=10_999)
+    assert policy().due(11_000, speech_end=11_000)
+
+
+def test_the_next_one_comes_an_interval_later() -> None:
+    assert not with_text().due(11_999, speech_end=11_999)
+    assert with_text().due(12_000, speech_end=12_000)
+
+
+def test_while_there_is_no_text_it_comes_sooner() -> None:
+    asked = policy()
+    asked.requested(11_000)
+    asked.answered("")
+    assert not asked.due(11_299, speech_end=11_299)
+    assert asked.due(11_300, speech_end=11_300)
+
+
+def test_text_puts_the_next_one_off_from_the_audio_it_was_heard_in() -> None:
+    asked = policy()
+    asked.requested(11_000)
+    asked.requested(11_300)
+    asked.answered("ever")
+    assert not asked.due(12_299, speech_end=12_299)
+    assert asked.due(12_300, speech_end=12_300)
+
+
+def test_later_text_puts_nothing_off() -> None:
+    asked = with_text()
+    asked.answered("ever tried")
+    assert asked.due(12_000, speech_end=12_000)
+
+
+def test_without_new_speech_there_is_nothing_new_to_say() -> None:
+    assert not with_text().due(20_000, speech_end=11_000)
+    assert with_text().due(20_000, speech_end=11_001)
+
+
+def test_the_window_holds_the_newest_audio_from_the_segments_first_on() -> None:
+    assert policy().window_start(audio_from=9_000, heard=12_000) == 9_000
+    assert policy().window_start(audio_from=9_000, heard=15_000) == 10_000
+
+
+@pytest.mark.parametrize(
+    ("silence", "required", "due"),
+    [(4_799, 9_000, False), (4_800, 9_000, True), (4_800, 32_000, False), (32_000, 32_000, True)],
+)
+def test_a_final_decoded_ahead_waits_for_the_tail_and_for_a_share_of_the_silence(
+    silence: int, required: int, due: bool
+) -> None:
+    assert speculation_due(silence, required, tail=4_800) is due
+
+
+@given(st.integers(0, 10**6), st.integers(1, 10**6), st.integers(0, 10**5))
+def test_once_due_it_stays_due_and_is_due_at_the_endpoint_at_the_latest(
+    silence: int, required: int, tail: int
+) -> None:
+    if speculation_due(silence, required, tail):
+        assert speculation_due(silence + 1, required, tail)
+        assert silence >= tail
+    assert speculation_due(max(required, tail), required, tail)

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from common.checkpoint import Checkpoint
+from common.events import EndpointReason, Final, Partial
+from worker.pipeline.segmenter import Closed, OpenSegment
+from worker.pipeline.transcript import Transcript
+
+
+def segment(index: int) -> OpenSegment:
+    return OpenSegment(index, start=index * 1_000 + 100, audio_from=index * 1_000)
+
+
+def closed(index: int) -> Closed:
+    end = index * 1_000 + 800
+    return Closed(
+        segment(index),
+        end,
+        end + 50,
+        end + 100,
+        EndpointReason.SILENCE,
+        Checkpoint(end, end + 100, index + 1),
+    )
+
+
+def closed_up_to(count: int) -> Transcript:
+    transcript = Transcript()
+    for index in range(count):
+        transcript.close(closed(index))
+    return transcript
+
+
+def test_a_final_says_what_its_segment_was() -> None:
+    assert closed_up_to(1).final(0, "ever tried") == [
+        (closed(0), Final(0, "ever tried", 100, 800, 900, EndpointReason.SILENCE))
+    ]
+
+
+def test_a_final_waits_for_those_before_it() -> None:
+    transcript = closed_up_to(3)
+    assert transcript.final(2, "c") == []
+    assert transcript.final(1, "b") == []
+    assert transcript.awaited == 3
+    assert [final.text for _, final in transcript.final(0, "a")] == ["a", "b", "c"]
+    assert transcript.awaited == 0
+
+
+def test_a_final_without_text_still_leaves_and_lets_the_next_ones_go() -> None:
+    transcript = closed_up_to(2)
+    transcript.final(1, "b")
+    assert [final.text for _, final in transcript.final(0, "")] == ["", "b"]
+
+
+def test_text_that_nobody_waits_for_changes_nothing() -> None:
+    transcript = closed_up_to(1)
+    assert transcript.final(5, "late") == []
+    assert transcript.awaited == 1
+    transcript.final(0, "a")
+    assert transcript.final(0, "again") == []
+
+
+@given(st.permutations(range(5)))
+def test_every_final_leaves_once_and_in_order_whenever_its_text_comes(order: list[int]) -> None:
+    transcript = closed_up_to(5)
+    out = [final for index in order for _, final in transcript.final(index, f"text {index}")]
+    assert [(final.segment, final.text) for final in out] == [(index, f"text {index}") for index in range(5)]
+
+
+def test_only_a_decode_of_exactly_the_closed_audio_is_awaited() -> None:
+    transcript = closed_up_to(2)
+    assert transcript.awaits(1, closed(1).audio_to)
+    assert not transcript.awaits(1, closed(1).audio_to - 1)
+    assert not transcript.awaits(0, closed(1).audio_to)
+    assert not Transcript().awaits(0, closed(0).audio_to)
+
+
+def test_revisions_count_from_one_in_every_segment() -> None:
+    transcript = Transcript()
+    partials = [transcript.partial(segment(index), "text", 0, 5_000) for index in (0, 0, 1, 1, 1)]
+    assert [(partial.segment, partial.revision) for partial in partials if partial] == [
+        (0, 1),
+        (0, 2),
+        (1, 1),
+        (1, 2),
+        (1, 3),
+    ]
+
+
+def test_a_partial_begins_with_its_segment_or_with_its_window() -> None:
+    transcript = Transcript()
+    assert transcript.partial(segment(0), "a", 0, 900) == Partial(0, 1, "a", 100, 900)
+    assert transcript.partial(segment(0), "b", 500, 950) == Partial(0, 2, "b", 500, 950)
