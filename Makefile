@@ -4,8 +4,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 MAX_LINES := 300
+CHAOS_ROUNDS ?= 3
 
-.PHONY: serve test check bench clean
+.PHONY: serve test check coverage test-engines bench chaos clean
 
 serve: $(INSTALLED)
 	@exec $(BIN)/voxshard serve $(ARGS)
@@ -20,6 +21,18 @@ check: $(INSTALLED)
 	$(BIN)/lint-imports
 	@git ls-files -z '*.py' | xargs -0 awk \
 		'FNR == $(MAX_LINES) + 1 { print FILENAME ": over $(MAX_LINES) lines"; bad = 1 } END { exit bad }'
+
+# Every pure module at least 95 % by its own test file.
+coverage: $(INSTALLED)
+	$(BIN)/python -m tests.coverage_by_module
+
+# The real engines against the contract that all of them keep.
+test-engines: $(INSTALLED)
+	$(BIN)/pytest tests/engines $(ARGS)
+
+# The fault tests over and over: killed workers, dead engines, hung gateways, clients that vanish.
+chaos: $(INSTALLED)
+	for round in $$(seq $(CHAOS_ROUNDS)); do $(BIN)/pytest -q -m fault tests/integration $(ARGS) || exit 1; done
 
 bench: $(INSTALLED)
 	$(BIN)/python -m bench $(ARGS)

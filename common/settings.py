@@ -29,44 +29,60 @@ class SettingsError(Exception):
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
 
-    host: str = Field("127.0.0.1", description="address of the live port")
-    port: int = Field(10_095, ge=1, le=65_535, description="live streams (WebSocket)")
-    http_host: str = Field("127.0.0.1", description="address of the HTTP port")
-    http_port: int = Field(8_899, ge=1, le=65_535, description="HTTP: health, metrics, workers")
-    ops_host: str = Field("127.0.0.1", description="address of each process's own ops port")
-    gateway_ops_port: int = Field(9_400, ge=1, le=65_535, description="ops port of gateway 0, then +1 each")
-    worker_ops_port: int = Field(9_500, ge=1, le=65_535, description="ops port of worker 0, then +1 each")
-    supervisor_ops_port: int = Field(9_600, ge=1, le=65_535, description="ops port of the supervisor")
-
-    workers: int = Field(2, ge=1, le=64, description="worker processes")
-    gateways: int = Field(1, ge=1, le=64, description="gateway processes; they share both ports")
-    run_dir: Path | None = Field(
-        None, description="folder of the link sockets; made and removed if not given"
+    host: str = Field(default="127.0.0.1", description="address of the live port")
+    port: int = Field(default=10_095, ge=1, le=65_535, description="live streams (WebSocket)")
+    http_host: str = Field(default="127.0.0.1", description="address of the HTTP port")
+    http_port: int = Field(default=8_899, ge=1, le=65_535, description="HTTP: health, metrics, workers")
+    ops_host: str = Field(default="127.0.0.1", description="address of each process's own ops port")
+    gateway_ops_port: int = Field(
+        default=9_400, ge=1, le=65_535, description="ops port of gateway 0, then +1 each"
     )
-    placement_seed: str = Field("", description="secret of the placement hash; made at start if not given")
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level logged")
+    worker_ops_port: int = Field(
+        default=9_500, ge=1, le=65_535, description="ops port of worker 0, then +1 each"
+    )
+    supervisor_ops_port: int = Field(default=9_600, ge=1, le=65_535, description="ops port of the supervisor")
 
-    engine: str = Field("moonshine", description="registered engine, or module:attribute")
-    model: Path | None = Field(None, description="model folder; the engine's own model if not given")
-    vad: str = Field("silero", description="voice activity detector")
-    language: str | None = Field(None, description="language of sessions that set none")
-    hotword_file: Path | None = Field(None, description="hotwords of sessions that set none, one a line")
+    workers: int = Field(default=2, ge=1, le=64, description="worker processes")
+    gateways: int = Field(default=1, ge=1, le=64, description="gateway processes; they share both ports")
+    run_dir: Path | None = Field(
+        default=None, description="folder of the link sockets; made and removed if not given"
+    )
+    placement_seed: str = Field(
+        default="", description="secret of the placement hash; made at start if not given"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="least level logged"
+    )
+
+    engine: str = Field(default="moonshine", description="registered engine, or module:attribute")
+    model: Path | None = Field(default=None, description="model folder; the engine's own model if not given")
+    vad: str = Field(default="silero", description="voice activity detector")
+    language: str | None = Field(default=None, description="language of sessions that set none")
+    hotword_file: Path | None = Field(
+        default=None, description="hotwords of sessions that set none, one a line"
+    )
     silence_schedule: str = Field(
-        "streaming", description="streaming, offline or AGE_MS:SILENCE_MS,...,inf:MS"
+        default="streaming", description="streaming, offline or AGE_MS:SILENCE_MS,...,inf:MS"
     )
     segment_cap_ms: int | None = Field(
-        None, ge=1_000, description="longest segment; the engine's if not given"
+        default=None, ge=1_000, description="longest segment; the engine's if not given"
     )
     partial_interval_ms: int = Field(
-        480, ge=100, description="new audio between two partials, and before the first"
+        default=480, ge=100, description="new audio between two partials, and before the first"
     )
-    partial_window_ms: int = Field(8_000, ge=1_000, description="newest audio that a partial is decoded from")
+    partial_window_ms: int = Field(
+        default=8_000, ge=1_000, description="newest audio that a partial is decoded from"
+    )
 
-    session_timeout: float = Field(60.0, gt=0, description="seconds without a sign of its gateway: evicted")
-    idle_timeout: float = Field(
-        60.0, gt=0, description="seconds without a message of the client: closed 4408"
+    session_timeout: float = Field(
+        default=60.0, gt=0, description="seconds without a sign of its gateway: evicted"
     )
-    slow_reader_timeout: float = Field(10.0, gt=0, description="seconds of unread results: closed 1008")
+    idle_timeout: float = Field(
+        default=60.0, gt=0, description="seconds without a message of the client: closed 4408"
+    )
+    slow_reader_timeout: float = Field(
+        default=10.0, gt=0, description="seconds of unread results: closed 1008"
+    )
 
     @classmethod
     def settings_customise_sources(

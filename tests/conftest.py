@@ -1,4 +1,4 @@
-"""For all tests: the option `--url`, the logs of a system that failed, and a check for what unit tests leave."""
+"""For all tests: the option `--url`, logs of a system that failed, a check for what unit tests leave."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ engine. Each line after it does one thing, on the connection that "on" names ("A
     {"send_bad_text": "ff"}                                a text message of these bytes, in hex
     {"send_hex": "0001"}                                   a binary message
     {"send_zeros": 70000}                                  a binary message of so many zero bytes
+    {"send_zeros_in_parts": [4, 2]}                        one of 6 zero bytes, in fragments of 4 and 2
     {"send_audio": {"speech_ms": 1500, "silence_ms": 800}} frames of 100 ms
     {"expect": {...}}                                      the next message holds these fields
     {"expect_close": 1009}                                 nothing more comes, and the server closes with this
@@ -53,6 +54,7 @@ class Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     send_bad_text: str | None = None
     send_hex: str | None = None
     send_zeros: int | None = None
+    send_zeros_in_parts: list[int] | None = None
     send_audio: SpokenAudio | None = None
     expect: dict[str, Any] | None = None
     expect_close: int | None = None
@@ -109,6 +111,8 @@ async def _send(client: WireClient, line: Line) -> None:
         await client.send(bytes.fromhex(line.send_hex))
     if line.send_zeros is not None:
         await client.send(bytes(line.send_zeros))
+    if line.send_zeros_in_parts is not None:
+        await client.send_parts([bytes(length) for length in line.send_zeros_in_parts])
     if line.send_audio is not None:
         audio = line.send_audio
         await client.send_audio(spoken(speech_ms=audio.speech_ms, silence_ms=audio.silence_ms))

@@ -12,7 +12,7 @@ from tests.support.wire import in_loop, spoken, wire_client
 
 UTTERANCES = 20
 UTTERANCE_MS = 3_000
-# Two segments that wait for their text, 4.5 s of credit, and 8.2 s that the gateway has read at once (256 KiB).
+# Two segments that wait for their text, 4.5 s of credit, 8.2 s that the gateway reads at once (256 KiB).
 MOST_UNSETTLED_S = 2 * UTTERANCE_MS / 1000 + 4.5 + 8.2 + 0.5
 MOST_GROWTH_BYTES = 32 << 20
 

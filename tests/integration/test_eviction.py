@@ -1,4 +1,4 @@
-"""A gateway that stands still loses its sessions after the session timeout, and is as good as new afterwards."""
+"""A gateway that stands still loses its sessions after the session timeout, and is whole again afterwards."""
 
 from __future__ import annotations
 

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Iterator
 
 import pytest
 
 from tests.support.processes import Deployment, Plan
 from tests.support.websocket_rig import raw_client, text_frame
-from tests.support.wire import eventually, in_loop, spoken, wire_client
+from tests.support.wire import eventually, in_loop, spoken, whole_session, wire_client
 
 IDLE_S = 1.0
 SLOW_READER_S = 1.0
+SEGMENT_CAP_MS = 4_000
 
 
 @pytest.fixture(scope="module")
 def deployment() -> Iterator[Deployment]:
-    flags = ("--idle-timeout", str(IDLE_S), "--slow-reader-timeout", str(SLOW_READER_S))
+    limits = {
+        "--idle-timeout": IDLE_S,
+        "--slow-reader-timeout": SLOW_READER_S,
+        "--segment-cap-ms": SEGMENT_CAP_MS,
+    }
+    flags = tuple(part for flag, value in limits.items() for part in (flag, str(value)))
     with Deployment(Plan(flags=flags)) as deployment:
         yield deployment
 
@@ -36,8 +43,8 @@ async def test_silent_client_gets_its_text_then_the_error_then_the_close(deploym
 
 
 @in_loop
-async def test_client_that_never_starts_is_sent_away(deployment: Deployment) -> None:
-    async with wire_client(deployment.url) as client:
+async def test_client_that_only_sends_pings_is_sent_away(deployment: Deployment) -> None:
+    async with wire_client(deployment.url, ping_interval_s=IDLE_S / 5) as client:
         assert (await client.error())["code"] == "idle_timeout"
         assert await client.closed() == 4408
 
@@ -52,6 +59,17 @@ async def test_keepalive_keeps_a_silent_session(deployment: Deployment) -> None:
             await client.send("KEEPALIVE")
         await client.send_audio(spoken(speech_ms=500, silence_ms=0))
         assert len((await client.stop())["sentences"]) == 1
+
+
+@in_loop
+async def test_no_segment_is_longer_than_the_cap(deployment: Deployment) -> None:
+    session = await whole_session(deployment.url, spoken(speech_ms=10_000, silence_ms=0))
+    sentences = session.final["sentences"]
+    reasons = [sentence["reason"] for sentence in sentences]
+    assert len(reasons) > 2 and set(reasons[:-1]) == {"max_length"} and reasons[-1] == "stop"
+    borders = [0, *(sentence["endpoint"] for sentence in sentences)]
+    assert all(end - start <= SEGMENT_CAP_MS for start, end in itertools.pairwise(borders))
+    assert borders[-1] == 10_000
 
 
 @in_loop

@@ -1,7 +1,7 @@
 """A START/STOP client written from the protocol alone, not from the product's own client.
 
-It keeps every message and checks what holds for all of them: `seq` counts without a gap from 1 in every
-session, and a locked sentence is repeated unchanged.
+It keeps every message and checks what holds for all of them: `seq` counts without a gap, a session keeps its
+id and worker, sentences are in order and never change.
 """
 
 from __future__ import annotations
@@ -85,16 +85,54 @@ class Session:
         return [sentence["text"] for sentence in self.final["sentences"]]
 
 
+class Laws:
+    """What holds for all messages of a connection; `check` takes them one by one."""
+
+    def __init__(self) -> None:
+        self._seq = 0
+        self._session: tuple[str, str] | None = None
+        self._locked: list[Message] = []
+
+    def check(self, message: Message) -> None:
+        self._seq += 1
+        assert message["seq"] == self._seq, f"message {self._seq} has another seq: {message}"
+        match message.get("event"):
+            case "started":
+                self._session = (message["session_id"], message["worker"])
+                self._locked = []
+            case None:
+                self._check_result(message)
+        if self._session is not None:
+            assert (message["session_id"], message["worker"]) == self._session
+        if message.get("event") == "stopped":
+            self._seq = 0
+            self._session = None
+
+    def _check_result(self, result: Message) -> None:
+        assert self._session is not None, f"a result outside a session: {result}"
+        sentences = result["sentences"]
+        assert sentences[: len(self._locked)] == self._locked, f"a locked sentence changed: {result}"
+        self._locked = sentences
+        assert [sentence["id"] for sentence in sentences] == list(range(len(sentences)))
+        borders = [border for sentence in sentences for border in (sentence["start"], sentence["end"])]
+        assert borders == sorted(borders), f"sentences overlap: {result}"
+        assert all(sentence["end"] <= sentence["endpoint"] for sentence in sentences)
+        assert result["partial"] or result["partial_start_ms"] == 0
+
+
 class WireClient:
     def __init__(self, connection: ClientConnection) -> None:
         self._connection = connection
-        self._seq = 0
-        self._locked: list[Message] = []
+        self._laws = Laws()
         self.messages: list[Message] = []
 
     async def send(self, message: str | bytes, *, text: bool | None = None) -> None:
         """`text` is for bytes that are to be sent as a text message, whatever they are."""
         await self._connection.send(message, text=text)
+
+    async def send_parts(self, parts: list[bytes]) -> None:
+        """One message in fragments."""
+        await self._connection.send(parts)
 
     async def send_audio(self, pcm: bytes, frame_bytes: int = FRAME_BYTES) -> None:
         """As fast as the server takes it."""
@@ -106,7 +144,7 @@ class WireClient:
         text = await asyncio.wait_for(self._connection.recv(), within_s)
         message: Message = json.loads(text)
         self.messages.append(message)
-        self._check(message)
+        self._laws.check(message)
         return message
 
     async def receive_until(self, wanted: Callable[[Message], bool]) -> Message:
@@ -134,12 +172,13 @@ class WireClient:
         return final
 
     async def closed(self) -> int:
-        """Read to the end; the server's close code."""
+        """Read to the end; the server's close code. What it gives as the reason is the last error's code."""
         try:
             while True:
                 await self.receive()
         except ConnectionClosed as closed:
             assert closed.rcvd is not None, "the connection broke without a close frame"
+            assert closed.rcvd.reason == self.messages[-1].get("code")
             return closed.rcvd.code
 
     def drop(self) -> None:
@@ -153,24 +192,15 @@ class WireClient:
         yield
         self._connection.transport.resume_reading()
 
-    def _check(self, message: Message) -> None:
-        self._seq += 1
-        assert message["seq"] == self._seq, f"message {self._seq} has another seq: {message}"
-        if message.get("event") == "started":
-            self._locked = []
-        if message.get("event") == "stopped":
-            self._seq = 0
-        if "sentences" in message:
-            sentences = message["sentences"]
-            assert sentences[: len(self._locked)] == self._locked, f"a locked sentence changed: {message}"
-            assert [sentence["id"] for sentence in sentences] == list(range(len(sentences)))
-            self._locked = sentences
-
 
 @asynccontextmanager
-async def wire_client(url: str, headers: Mapping[str, str] | None = None) -> AsyncIterator[WireClient]:
+async def wire_client(
+    url: str, headers: Mapping[str, str] | None = None, ping_interval_s: float = 20
+) -> AsyncIterator[WireClient]:
     """All that comes is taken from the socket at once, read or not."""
-    async with connect(url, additional_headers=headers, max_queue=None, proxy=None) as connection:
+    async with connect(
+        url, additional_headers=headers, max_queue=None, ping_interval=ping_interval_s, proxy=None
+    ) as connection:
         yield WireClient(connection)
 
 

@@ -1,0 +1,123 @@
+"""Is each pure core covered by its own tests? Run as `python -m tests.coverage_by_module [MODULE ...]`.
+
+A module's own tests are `tests/unit/<package>/test_<module>*.py`; what other tests reach does not count.
+Ends with 1 and says which if a module's lines or branches are covered less than `LEAST_PERCENT`.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+ROOT: Final = Path(__file__).parent.parent
+LEAST_PERCENT: Final = 95.0
+AT_ONCE: Final = 2
+RULED: Final = ("common/*.py", "worker/pipeline/*.py", "worker/scheduler/decode_queue.py", "gateway/placement.py")
+# Records without logic share one test.
+SHARED: Final = {
+    f"common/{name}.py": ("tests/unit/common/test_records.py",)
+    for name in ("checkpoint", "clock", "events", "metrics")
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """Percent of a module's lines and branches that its own tests go through."""
+
+    module: str
+    lines: float = 0.0
+    branches: float = 0.0
+    trouble: str = ""
+
+    @property
+    def enough(self) -> bool:
+        return not self.trouble and min(self.lines, self.branches) >= LEAST_PERCENT
+
+    def row(self) -> str:
+        verdict = "ok" if self.enough else self.trouble or "too little"
+        return f"{self.module:<36} {self.lines:6.1f} {self.branches:8.1f}  {verdict}"
+
+
+def ruled_modules(root: Path = ROOT) -> list[str]:
+    """Paths of all modules with the rule, relative to `root`."""
+    found = {path for pattern in RULED for path in root.glob(pattern)}
+    return sorted(str(path.relative_to(root)) for path in found if path.name != "__init__.py")
+
+
+def own_tests(module: str, root: Path = ROOT) -> list[str]:
+    """Its test files: a name that continues with another module's name belongs to that one."""
+    if module in SHARED:
+        return list(SHARED[module])
+    path = Path(module)
+    siblings = [sibling.stem for sibling in (root / path.parent).glob(f"{path.stem}_*.py")]
+    tests = (root / "tests/unit" / path.parent).glob(f"test_{path.stem}*.py")
+    return sorted(str(test.relative_to(root)) for test in tests if _belongs(test.stem, path.stem, siblings))
+
+
+def _belongs(test: str, module: str, longer_names: Iterable[str]) -> bool:
+    return _is_named_after(test, module) and not any(_is_named_after(test, name) for name in longer_names)
+
+
+def _is_named_after(test: str, module: str) -> bool:
+    return test == f"test_{module}" or test.startswith(f"test_{module}_")
+
+
+def measure(module: str) -> Covered:
+    tests = own_tests(module)
+    if not tests:
+        return Covered(module, trouble="no tests of its own")
+    with tempfile.TemporaryDirectory() as folder:
+        data, report = Path(folder) / "data", Path(folder) / "report.json"
+        ran = _coverage(data, "run", "--branch", f"--include={module}", "-m", "pytest", "-q", *tests)
+        if ran.returncode != 0:
+            return Covered(module, trouble=f"its tests fail\n{ran.stdout}")
+        written = _coverage(data, "json", "-q", "-o", str(report))
+        if written.returncode != 0:
+            return Covered(module, trouble="its tests do not import it")
+        return _read(module, msgspec.json.decode(report.read_bytes()))
+
+
+def _coverage(data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "coverage", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "COVERAGE_FILE": str(data)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+
+
+def _read(module: str, report: dict[str, Any]) -> Covered:
+    totals = report["totals"]
+    return Covered(
+        module,
+        lines=_percent(totals["covered_lines"], totals["num_statements"]),
+        branches=_percent(totals["covered_branches"], totals["num_branches"]),
+    )
+
+
+def _percent(covered: int, of: int) -> float:
+    return 100.0 * covered / of if of else 100.0
+
+
+def main(modules: list[str]) -> int:
+    with ThreadPoolExecutor(AT_ONCE) as runners:
+        results = list(runners.map(measure, modules or ruled_modules()))
+    rows = [f"{'module':<36} {'lines':>6} {'branches':>8}", *(result.row() for result in results)]
+    sys.stdout.write("\n".join(rows) + "\n")
+    return 0 if all(result.enough for result in results) else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
