@@ -6,13 +6,13 @@ so a client may skip any result but the last one.
 
 from __future__ import annotations
 
-import unicodedata
 from typing import Final
 
 import msgspec
 
 from common.errors import BY_CODE
 from common.events import EndpointReason
+from common.text import join_texts
 
 
 class ProtocolBroken(Exception):
@@ -135,18 +135,3 @@ class TranscriptView(msgspec.Struct, frozen=True):
         if result.sentences[: len(self.sentences)] != self.sentences:
             raise ProtocolBroken(f"message {result.seq} changed a locked sentence")
         return TranscriptView(**msgspec.structs.asdict(result))
-
-
-def join_texts(texts: list[str]) -> str:
-    """Sentences in a row: a space between two, but none beside scripts that are written without spaces."""
-    joined = ""
-    for text in filter(None, texts):
-        spaced = joined and not _writes_no_spaces(joined[-1]) and not _writes_no_spaces(text[0])
-        joined += f" {text}" if spaced else text
-    return joined
-
-
-def _writes_no_spaces(character: str) -> bool:
-    """Chinese, Japanese and their punctuation are wide; so is Korean, which has spaces."""
-    wide = unicodedata.east_asian_width(character) in "WF"
-    return wide and not unicodedata.name(character, "").startswith("HANGUL")

@@ -91,25 +91,25 @@ class ContainerAudio(VoxshardError):
 
 class BadHotwords(VoxshardError):
     code = "bad_hotwords"
-    message = "hotwords refused, the former list stays in force"
-    action = "at most 200 words, each 1 to 64 printable characters"
+    message = "hotwords or replacements refused, the former ones stay in force"
+    action = "at most 200 entries, each word 1 to 64 printable characters"
 
 
 class BadLanguage(VoxshardError):
     code = "bad_language"
     message = "language refused, the former one stays in force"
-    action = "a language name or code of at most 32 letters"
+    action = "a language name or code of at most 32 characters that begins with a letter"
 
 
 class BadSilenceSchedule(VoxshardError):
     code = "bad_silence_schedule"
-    message = "silence schedule refused, the former one stays in force"
-    action = "AGE_MS:SILENCE_MS pairs with rising ages, the last age `inf`"
+    message = "not a silence schedule"
+    action = "AGE_MS:SILENCE_MS pairs with rising ages, the last age `inf`; the former one stays in force"
 
 
 class BadSessionId(VoxshardError):
     code = "bad_session_id"
-    message = "session ids are 1 to 128 letters, digits, dots, colons, dashes or underscores"
+    message = "a session id is a letter or digit and up to 127 more, or dots, colons, dashes, underscores"
     action = "choose another id or let the server make one"
     close_code = 4400
 
@@ -125,7 +125,7 @@ class SessionInUse(VoxshardError):
 class IdleTimeout(VoxshardError):
     code = "idle_timeout"
     message = "nothing was received for too long"
-    action = "send audio or KEEPALIVE; connect again"
+    action = "send audio or KEEPALIVE while the connection is to stay"
     close_code = 4408
     http_status = 408
 
@@ -158,7 +158,7 @@ class WorkerLost(VoxshardError):
 class Restarting(VoxshardError):
     code = "restarting"
     message = "this gateway is shutting down"
-    action = "connect again at once"
+    action = "connect again at once; what was said has been locked unless the time ran out"
     close_code = 1012
     http_status = 503
     retryable = True
@@ -175,10 +175,11 @@ class EngineFailed(VoxshardError):
 
 class SessionEvicted(VoxshardError):
     code = "session_evicted"
-    message = "the worker gave the session up because it heard nothing for too long"
-    action = "send audio or KEEPALIVE; connect again"
-    close_code = 4408
-    http_status = 408
+    message = "the worker gave the session up because its gateway gave no sign of life"
+    action = "connect again at once and send the audio since the last locked sentence"
+    close_code = 1012
+    http_status = 503
+    retryable = True
 
 
 class InternalError(VoxshardError):

@@ -58,5 +58,5 @@ class ClientSide:
 
     def _send_next(self, connection: Connection) -> None:
         for message in self.dialect.render(self._outbox.pop()):
-            self._metrics.message_out(len(message))
+            self._metrics.message_out(len(message.encode()))
             connection.send_text(message)

@@ -270,7 +270,7 @@ class LiveConnection:
         if self._client.stalled_s(now) > self._services.slow_reader_timeout_s:
             self._fail(SlowReader())
         elif self._is_idle(now):
-            self._end_idle()
+            self._end_with(IdleTimeout())
 
     def _is_idle(self, now: float) -> bool:
         # A client that is not being read from cannot be blamed for its silence.
@@ -278,14 +278,19 @@ class LiveConnection:
         listening = self._state in (SessionState.IDLE, SessionState.STREAMING) and not waits_for_us
         return listening and now - self._intake.heard_at > self._services.idle_timeout_s
 
-    def _end_idle(self) -> None:
+    def _end_with(self, error: VoxshardError) -> None:
+        """End the connection; what was said is locked first, and then `_finished` closes."""
+        if self._state in (SessionState.STREAMING, SessionState.FINISHING):
+            self._ends_with = error
         if self._state is SessionState.STREAMING:
-            # What was said is locked first; `_finished` closes.
-            self._ends_with = IdleTimeout()
             self._run(Stop())
-        else:
-            self._fail(IdleTimeout())
+        elif self._state is not SessionState.FINISHING:
+            self._fail(error)
 
     def restart(self) -> None:
-        """The gateway is shutting down."""
+        """The gateway is shutting down, and there is a little time."""
+        self._end_with(Restarting())
+
+    def restart_now(self) -> None:
+        """The time is over."""
         self._fail(Restarting())

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Protocol
+from typing import Final, Protocol
 
 from common.errors import SessionInUse
 from gateway.metrics import GatewayMetrics
+
+# For close frames to leave; nobody waits for clients that do not answer.
+CLOSE_FRAMES_S: Final = 0.5
 
 
 class Limited(Protocol):
     def check_limits(self, now: float) -> None: ...
 
     def restart(self) -> None: ...
+
+    def restart_now(self) -> None: ...
 
 
 class LiveSessions:
@@ -54,12 +59,23 @@ class LiveSessions:
         for connection in list(self._connections):
             connection.check_limits(now)
 
-    async def restart(self) -> None:
-        """Send everybody away; returns when the last one has gone."""
+    async def restart(self, grace_s: float) -> None:
+        """Send everybody away; returns when the last one has gone, or when the time is over."""
         for connection in list(self._connections):
             connection.restart()
-        if self._connections:
-            await self._empty.wait()
+        if not await self._emptied_within(grace_s):
+            for connection in list(self._connections):
+                connection.restart_now()
+            await self._emptied_within(CLOSE_FRAMES_S)
+
+    async def _emptied_within(self, seconds: float) -> bool:
+        if not self._connections:
+            return True
+        try:
+            await asyncio.wait_for(self._empty.wait(), seconds)
+        except TimeoutError:
+            return False
+        return True
 
     def _report(self) -> None:
         self._metrics.connected(len(self._connections), len(self._ids))

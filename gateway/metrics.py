@@ -17,10 +17,16 @@ class GatewayMetrics:
             "asr_gateway_connections", "Connections by state.", ["gateway", "state"], registry=registry
         )
         self._frames = Counter(
-            "asr_gateway_frames", "Messages relayed.", ["gateway", "direction"], registry=registry
+            "asr_gateway_frames",
+            "Frames up, messages down.",
+            ["gateway", "direction"],
+            registry=registry,
         )
         self._bytes = Counter(
-            "asr_gateway_bytes", "Bytes relayed.", ["gateway", "direction"], registry=registry
+            "asr_gateway_bytes",
+            "Bytes of those.",
+            ["gateway", "direction"],
+            registry=registry,
         )
         self._closes = Counter(
             "asr_gateway_closes", "Connections closed.", ["gateway", "code", "reason"], registry=registry

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
+from pathlib import Path
 from typing import Final
 
 import uvloop
 
 from common.clock import MonotonicClock
+from common.errors import BadHotwords
 from common.events import SessionOptions
 from common.logs import configure_logs
 from common.notify import notify_ready
-from common.ops_server import OpsServer, json_reply, metrics_reply, ready_reply
+from common.ops_server import OpsPortTaken, OpsServer, Reply, json_reply, metrics_reply, ready_reply
 from common.process import BOOT_FAILED, end_with_parent, wait_for_stop_signal
 from common.settings import Settings
 from common.silence import parse_schedule
@@ -25,22 +26,27 @@ from gateway.live import LiveConnection
 from gateway.live_services import LiveServices
 from gateway.live_sessions import LiveSessions
 from gateway.metrics import GatewayMetrics
-from gateway.sockets import bind_socket
+from gateway.sockets import CannotListen, bind_socket
 from gateway.websocket import serve
 from gateway.worker_pool import WorkerPool
 
 log = logging.getLogger(__name__)
 
 LIMITS_CHECK_S: Final = 0.25
-# Long enough for close frames to leave; nobody waits for clients that do not answer.
-GOODBYE_S: Final = 1.0
+# For the last finals; within the time that the supervisor gives a child to end.
+GOODBYE_S: Final = 5.0
+
+
+class BootFailed(Exception):
+    """The gateway never listened; starting it again would not help."""
 
 
 class GatewayProcess:
     """Everything one gateway owns, put together."""
 
     def __init__(self, settings: Settings, index: int) -> None:
-        assert settings.run_dir is not None
+        if settings.run_dir is None:
+            raise BootFailed("a gateway needs run_dir, the folder where its workers have their sockets")
         self._settings = settings
         self._index = index
         self._clock = MonotonicClock()
@@ -80,7 +86,7 @@ class GatewayProcess:
                 http.start()
                 await wait_for_stop_signal()
                 live.close()
-                await self._say_goodbye()
+                await self._sessions.restart(GOODBYE_S)
                 await http.stop()
                 for task in serving:
                     task.cancel()
@@ -100,10 +106,6 @@ class GatewayProcess:
         await self._pool.wait_ready()
         notify_ready()
 
-    async def _say_goodbye(self) -> None:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._sessions.restart(), GOODBYE_S)
-
     # --- views ---------------------------------------------------------------------------------
 
     def _row(self) -> GatewayRow:
@@ -119,6 +121,10 @@ class GatewayProcess:
         others = other_gateways(self._settings, self._index)
         return HostView(self._pool.rows, self._row, others, self._metrics.registry)
 
+    def _ready_reply(self) -> Reply:
+        ready = self._pool.ready
+        return ready_reply(ready, "" if ready else "no worker is ready")
+
     def _start_ops(self) -> OpsServer:
         ops = OpsServer(
             self._settings.ops_host,
@@ -126,7 +132,7 @@ class GatewayProcess:
             {
                 "/metrics": lambda: metrics_reply(self._metrics.registry),
                 "/healthz": lambda: json_reply({"status": "ok"}),
-                "/readyz": lambda: ready_reply(self._pool.ready, "waiting for a worker"),
+                "/readyz": self._ready_reply,
                 "/status": lambda: json_reply(self._row()),
             },
         )
@@ -135,15 +141,19 @@ class GatewayProcess:
 
 
 def default_options(settings: Settings) -> SessionOptions:
-    """What is in force for a client that sets nothing. Raises `BadHotwords` or `OSError` for a bad file."""
-    words: tuple[str, ...] = ()
-    if settings.hotword_file is not None:
-        words = parse_hotwords(",".join(settings.hotword_file.read_text().splitlines()))
+    """What is in force for a client that sets nothing. Raises `BootFailed` for a bad hotword file."""
     return SessionOptions(
         language=settings.language,
-        hotwords=words,
+        hotwords=() if settings.hotword_file is None else _read_hotwords(settings.hotword_file),
         silence_schedule=parse_schedule(settings.silence_schedule),
     )
+
+
+def _read_hotwords(file: Path) -> tuple[str, ...]:
+    try:
+        return parse_hotwords(",".join(file.read_text().splitlines()))
+    except (OSError, UnicodeDecodeError, BadHotwords) as error:
+        raise BootFailed(f"{file}: {error}") from error
 
 
 def run(settings: Settings, index: int) -> None:
@@ -153,6 +163,6 @@ def run(settings: Settings, index: int) -> None:
         end_with_parent()
     try:
         uvloop.run(GatewayProcess(settings, index).serve())
-    except* Exception as errors:
-        log.critical("gateway ended by an error", exc_info=errors)
+    except* (BootFailed, CannotListen, OpsPortTaken) as errors:
+        log.critical("cannot boot", exc_info=errors)
         raise SystemExit(BOOT_FAILED) from None

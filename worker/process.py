@@ -178,4 +178,5 @@ def run(settings: Settings, index: int) -> None:
         raise SystemExit(BOOT_FAILED) from None
     except* EngineDead as errors:
         log.critical("engine died", exc_info=errors)
-        raise SystemExit(ENGINE_DIED) from None
+        # Not by SystemExit, which would wait for a thread that hangs in the engine.
+        os._exit(ENGINE_DIED)

@@ -169,7 +169,9 @@ class WorkerSession:
                 self._services.vad.offer(self)
 
     def decode_failed(self, decode: Decode) -> None:
-        self.fail(EngineFailed())
+        """The next partial replaces a partial, the final a speculation; only a final is indispensable."""
+        if self.life is SessionLife.LIVE and self.pipeline.needs(decode):
+            self.fail(EngineFailed())
 
     # --- effects -------------------------------------------------------------------------------
 

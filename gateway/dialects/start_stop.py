@@ -34,6 +34,7 @@ from common.events import (
 )
 from common.events import Final as FinalEvent
 from common.silence import parse_schedule
+from common.text import join_texts
 from gateway.dialects.option_texts import parse_hotwords, parse_language, parse_replacements
 
 _COMMANDS: Final[dict[str, Command]] = {
@@ -82,6 +83,7 @@ class StartStopDialect:
         self._seq = 0
         self._session = ""
         self._worker = ""
+        self._heard = 0
         self._sentences: list[Sentence] = []
         # Partials of segments not locked yet, oldest first: mostly one, two while a final is decoded.
         self._partials: dict[int, Partial] = {}
@@ -147,6 +149,7 @@ class StartStopDialect:
 
     def _begin(self, session: str, worker: str) -> None:
         self._session, self._worker = session, worker
+        self._heard = 0
         self._sentences = []
         self._partials = {}
 
@@ -167,13 +170,15 @@ class StartStopDialect:
         return messages
 
     def _result(self, heard: int, *, is_final: bool = False) -> str:
+        # A final may come after a partial that has heard more; the duration never goes back.
+        self._heard = max(self._heard, heard)
         partials = [] if is_final else [partial for partial in self._partials.values() if partial.text]
         return self._encode(
             {
                 "sentences": self._sentences,
-                "partial": " ".join(partial.text for partial in partials),
+                "partial": join_texts([partial.text for partial in partials]),
                 "partial_start_ms": samples_to_ms(partials[0].start) if partials else 0,
-                "duration_ms": samples_to_ms(heard),
+                "duration_ms": samples_to_ms(self._heard),
                 "is_final": is_final,
             }
         )

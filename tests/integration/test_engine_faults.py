@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from common.ops_client import FetchFailed, fetch_text
 from tests.support.processes import SCRIPTED, Deployment, Plan
 from tests.support.wire import WireClient, eventually, in_loop, spoken, whole_session, wire_client
 
@@ -69,6 +70,8 @@ async def test_dead_engine_fails_all_its_sessions_and_its_worker_is_started_agai
             await speaker.send("STOP")
             await _fails(speaker)
             await _fails(silent)
+        with pytest.raises(FetchFailed, match="answered 503"):
+            fetch_text(f"{deployment.http_url}/readyz", 5)
         async with wire_client(deployment.url) as newcomer:
             await newcomer.send("START")
             error = await newcomer.error()

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from contextlib import AsyncExitStack
 
 import pytest
+from websockets.exceptions import ConnectionClosed
 
 from tests.support.processes import Deployment, Plan
-from tests.support.wire import in_loop, spoken, whole_session, wire_client
+from tests.support.wire import WireClient, eventually, in_loop, spoken, whole_session, wire_client
 
 # Which gateway takes a connection is up to the kernel: that all of these go to one has odds of 1 to 2^23.
 CONNECTIONS = 24
@@ -42,6 +43,43 @@ def _answering_gateway(deployment: Deployment) -> str:
     """A gateway shows its own connections and no other's."""
     metrics = deployment.metrics()
     return next(gateway for gateway in ("0", "1") if metrics.has("asr_gateway_connections", gateway=gateway))
+
+
+@in_loop
+async def test_killed_gateway_takes_its_sessions_with_it_and_comes_back(deployment: Deployment) -> None:
+    async with AsyncExitStack() as connections:
+        clients = [
+            await connections.enter_async_context(wire_client(deployment.url)) for _ in range(CONNECTIONS)
+        ]
+        await asyncio.gather(*(client.start() for client in clients))
+        before = {row.id: row for row in (await asyncio.to_thread(deployment.rows)).gateways}
+        await asyncio.to_thread(deployment.kill, "gateway-0")
+        endings = await asyncio.gather(*map(_stop_or_loss, clients))
+        assert endings.count("stopped") == before["1"].sessions
+        assert endings.count("lost") == before["0"].sessions
+    await eventually(lambda: _sessions(deployment) == 0, 5, "the workers have dropped the lost sessions")
+    await eventually(lambda: _states(deployment) == ["ready", "ready"], 10, "the gateway is back")
+    assert deployment.child_pid("gateway-0") != before["0"].pid
+
+
+async def _stop_or_loss(client: WireClient) -> str:
+    try:
+        await client.send("STOP")
+        return str((await client.event("stopped"))["event"])
+    except ConnectionClosed as closed:
+        assert closed.rcvd is None
+        return "lost"
+
+
+def _sessions(deployment: Deployment) -> float:
+    return sum(
+        deployment.metrics(deployment.worker_url(worker)).total("asr_sessions_active")
+        for worker in ("0", "1")
+    )
+
+
+def _states(deployment: Deployment) -> list[str]:
+    return [row.state for row in deployment.rows().gateways]
 
 
 @in_loop

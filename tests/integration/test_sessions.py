@@ -45,15 +45,17 @@ async def test_six_sessions_at_once_equal_the_same_six_alone(deployment: Deploym
     assert {session.worker for session in together} == set(WORKERS)
 
 
-@pytest.mark.parametrize("frame_bytes", [1_022, 64_000])
+@pytest.mark.parametrize(("frame_bytes", "pause_s"), [(1_022, 0), (64_000, 0), (FRAME_BYTES, 0.02)])
 @in_loop
-async def test_text_does_not_depend_on_how_audio_is_cut_into_frames(
-    deployment: Deployment, frame_bytes: int
+async def test_text_depends_neither_on_the_cut_into_frames_nor_on_the_pace(
+    deployment: Deployment, frame_bytes: int, pause_s: float
 ) -> None:
-    pcm = spoken(speech_ms=2_500, silence_ms=700)
-    usual = await whole_session(deployment.url, pcm)
-    other = await whole_session(deployment.url, pcm, frame_bytes)
-    assert other.final["sentences"] == usual.final["sentences"] != []
+    url = f"{deployment.url}/?silence_schedule=inf:500"
+    pcm = spoken(speech_ms=2_500, silence_ms=700) + spoken(speech_ms=1_200, silence_ms=300)
+    usual = await whole_session(url, pcm)
+    other = await whole_session(url, pcm, frame_bytes, pause_s)
+    assert len(usual.texts) == 2
+    assert other.final["sentences"] == usual.final["sentences"]
 
 
 @in_loop
@@ -65,12 +67,20 @@ async def test_workers_are_listed_with_the_sessions_that_they_have(deployment: D
             client = await connections.enter_async_context(wire_client(url))
             started = await client.start()
             placed[started["worker"]].add(started["session_id"])
+        await client.send_audio(spoken(speech_ms=1_000, silence_ms=0))
+        await eventually(lambda: _speaking(deployment) == (1, 1), 5, "one session speaks")
         rows = await asyncio.to_thread(deployment.rows)
         assert {row.id: row.sessions for row in rows.workers} == {"0": 3, "1": 3}
         assert [(row.id, row.sessions, row.state) for row in rows.gateways] == [("0", 6, "ready")]
         for worker in WORKERS:
             assert set(await asyncio.to_thread(deployment.sessions, worker)) == placed[worker]
     await eventually(lambda: _is_empty(deployment), 5, "no session is listed any more")
+
+
+def _speaking(deployment: Deployment) -> tuple[int, float]:
+    """Sessions that speak, as the list of workers and as the metrics tell it."""
+    shown = sum(row.speaking for row in deployment.rows().workers)
+    return shown, deployment.metrics().total("asr_sessions_active", state="speaking")
 
 
 async def _waiting(client: WireClient) -> None:

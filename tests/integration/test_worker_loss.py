@@ -44,7 +44,7 @@ async def test_killed_worker_ends_its_sessions_with_an_error_and_comes_back(depl
         lost = [client for worker, client in placed if worker == "1"]
         others = [client for worker, client in placed if worker == "0"]
         assert len(lost) == len(others) == SESSIONS // 2
-        old_pid = await asyncio.to_thread(deployment.kill_worker, "1")
+        old_pid = await asyncio.to_thread(deployment.kill, "worker-1")
         for client in lost:
             error = await client.error()
             assert (error["code"], error["retryable"]) == ("worker_lost", True)

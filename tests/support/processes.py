@@ -276,9 +276,9 @@ class Deployment:
         """Of the whole host, or of the process whose ops port this is."""
         return Metrics(self._get((base_url or self.http_url) + "/metrics"))
 
-    def kill_worker(self, worker: str) -> int:
+    def kill(self, child: str) -> int:
         """SIGKILL; the pid that is gone."""
-        pid = self.child_pid(f"worker-{worker}")
+        pid = self.child_pid(child)
         os.kill(pid, signal.SIGKILL)
         return pid
 

@@ -134,10 +134,11 @@ class WireClient:
         """One message in fragments."""
         await self._connection.send(parts)
 
-    async def send_audio(self, pcm: bytes, frame_bytes: int = FRAME_BYTES) -> None:
-        """As fast as the server takes it."""
+    async def send_audio(self, pcm: bytes, frame_bytes: int = FRAME_BYTES, pause_s: float = 0) -> None:
+        """As fast as the server takes it, or with a pause after each frame."""
         for frame in frames(pcm, frame_bytes):
             await self.send(frame)
+            await asyncio.sleep(pause_s)
 
     async def receive(self, within_s: float = _MESSAGE_WITHIN_S) -> Message:
         """The next message, checked. Raises `ConnectionClosed`, `TimeoutError`."""
@@ -204,11 +205,11 @@ async def wire_client(
         yield WireClient(connection)
 
 
-async def whole_session(url: str, pcm: bytes, frame_bytes: int = FRAME_BYTES) -> Session:
-    """START, the audio as fast as it is taken, STOP, and all that comes back."""
+async def whole_session(url: str, pcm: bytes, frame_bytes: int = FRAME_BYTES, pause_s: float = 0) -> Session:
+    """START, the audio, STOP, and all that comes back."""
     async with wire_client(url) as client:
         await client.start()
-        await client.send_audio(pcm, frame_bytes)
+        await client.send_audio(pcm, frame_bytes, pause_s)
         await client.stop()
         return Session(client.messages)
 

@@ -15,17 +15,16 @@ class EngineCapabilities:
     max_segment_ms:  longest audio that it recognises well; segments are cut there.
     max_in_flight:   requests it can work on at once; more would only wait inside, where nothing can be
                      replaced any more.
-    hotwords:        whether it biases towards the hotwords of a request.
     """
 
     max_segment_ms: int
     max_in_flight: int
-    hotwords: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class TranscribeRequest:
-    """Mono float audio at 16 kHz, shape (n,), with what may help to recognise it."""
+    """Mono float audio at 16 kHz, shape (n,), with what may help to recognise it; an engine that has no use
+    for a language or for hotwords leaves them."""
 
     audio: Samples
     is_final: bool

@@ -51,8 +51,8 @@ class MoonshineEngine:
     async def start(self) -> None:
         transcribers = [await self._in_thread(_load, self._model) for _ in range(LANES)]
         self._lanes = transcribers
-        # The canary: an engine that cannot decode silence must not become ready. The longest window there is,
-        # so that all memory is claimed at the start and not with the first long segment.
+        # The canary: an engine that cannot decode silence must not become ready. As long as segments
+        # get, so that all memory is claimed at the start and not with the first long segment.
         longest = TranscribeRequest(np.zeros(ms_to_samples(MAX_SEGMENT_MS), np.float32), is_final=True)
         await asyncio.gather(*(self.transcribe(longest) for _ in range(LANES)))
 

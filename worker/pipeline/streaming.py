@@ -28,6 +28,7 @@ from worker.text.replacements import replace_words
 
 # A session that sends faster than it is decoded waits here, before its audio is even looked at.
 MAX_AWAITED_FINALS: Final = 2
+_FAILED: Final = -1
 
 
 class Mark(Enum):
@@ -147,6 +148,13 @@ class StreamingPipeline:
                 return self._apply_speculative(decode, text)
             case DecodeKind.FINAL:
                 return self._apply_final(decode.segment, text)
+
+    def needs(self, decode: Decode) -> bool:
+        """A decode has failed: whether the session cannot go on without it."""
+        if self._speculation is not None and self._speculation.audio_to == decode.end:
+            # Stays, so that the same audio is not tried at once again; it matches no final.
+            self._speculation.audio_to = _FAILED
+        return self._transcript.awaits(decode.segment, decode.end)
 
     # --- segments ------------------------------------------------------------------------------
 

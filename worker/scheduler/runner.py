@@ -15,6 +15,8 @@ from worker.scheduler.decode_queue import DecodeQueue, Queued
 
 log = logging.getLogger(__name__)
 
+# Far beyond any decode, however loaded the machine: an engine that takes longer will not answer at all.
+DECODE_LIMIT_S: Final = 60.0
 # This many failures in a row are no accident of one window of audio.
 MAX_FAILURES_IN_A_ROW: Final = 3
 
@@ -82,7 +84,11 @@ class DecodeScheduler:
         self._metrics.queued(request.kind, self._clock.now() - request.deadline)
         try:
             if (wanted := owner.request_for(decode)) is not None:
-                self._on_success(owner, decode, await self._engine.transcribe(wanted))
+                async with asyncio.timeout(DECODE_LIMIT_S):
+                    hypothesis = await self._engine.transcribe(wanted)
+                self._on_success(owner, decode, hypothesis)
+        except TimeoutError as error:
+            raise EngineDead(f"no answer within {DECODE_LIMIT_S:.0f} s") from error
         except EngineError as error:
             self._on_failure(owner, decode, error)
         finally:

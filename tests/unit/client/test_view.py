@@ -16,10 +16,10 @@ from client.view import (
     Stopped,
     TranscriptView,
     decode_message,
-    join_texts,
 )
 from common.errors import TABLE
 from common.events import EndpointReason
+from common.text import join_texts
 from tests.unit.client.scripted_server import sentence
 
 SENTENCES = [sentence(0, "one"), sentence(1, "two")]

@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from worker.pipeline.effects import DecodeKind
+from worker.scheduler.decode_queue import DecodeQueue, Queued
+
+FINAL: Final = DecodeKind.FINAL
+SPECULATIVE: Final = DecodeKind.SPECULATIVE
+PARTIAL: Final = DecodeKind.PARTIAL
+
+
+def request(
+    kind: DecodeKind, deadline: float = 0.0, *, owner: str = "a", segment: int = 0, end: int = 100
+) -> Queued[str]:
+    return Queued(owner, kind, segment, 0, end, deadline)
+
+
+def queue_of(*requests: Queued[str]) -> DecodeQueue[str]:
+    queue: DecodeQueue[str] = DecodeQueue()
+    for queued in requests:
+        queue.push(queued)
+    return queue
+
+
+def drained(queue: DecodeQueue[str]) -> list[Queued[str]]:
+    out = []
+    while (taken := queue.pop()) is not None:
+        out.append(taken)
+    return out
+
+
+requests: Final = st.builds(
+    Queued,
+    owner=st.sampled_from("abc"),
+    kind=st.sampled_from(DecodeKind),
+    segment=st.integers(0, 1),
+    start=st.just(0),
+    end=st.integers(1, 3),
+    deadline=st.integers(0, 3).map(float),
+)
+
+
+def test_finals_come_before_speculations_before_partials() -> None:
+    late_final = request(FINAL, 9, owner="a")
+    speculation = request(SPECULATIVE, 5, owner="b")
+    early_partial = request(PARTIAL, 1, owner="c")
+    assert drained(queue_of(early_partial, speculation, late_final)) == [
+        late_final,
+        speculation,
+        early_partial,
+    ]
+
+
+def test_among_one_kind_the_earliest_deadline_comes_first() -> None:
+    later, sooner = request(PARTIAL, 2, owner="a"), request(PARTIAL, 1, owner="b")
+    assert drained(queue_of(later, sooner)) == [sooner, later]
+
+
+def test_equal_deadlines_are_served_as_they_came() -> None:
+    names = "kmbxa"
+    assert [
+        taken.owner for taken in drained(queue_of(*[request(FINAL, owner=name) for name in names]))
+    ] == list(names)
+
+
+def test_a_newer_partial_replaces_the_queued_one_and_goes_behind_those_that_wait() -> None:
+    queue = queue_of(request(PARTIAL, 1), request(PARTIAL, 1, owner="b"))
+    newer = request(PARTIAL, 1, end=200)
+    assert queue.push(newer) == [request(PARTIAL, 1)]
+    assert [taken.owner for taken in drained(queue)] == ["b", "a"]
+
+
+@pytest.mark.parametrize("other", [{"owner": "b"}, {"segment": 1}])
+def test_requests_of_other_sessions_and_segments_are_never_replaced(other: dict[str, str | int]) -> None:
+    queue = queue_of(request(PARTIAL), request(SPECULATIVE))
+    assert queue.push(replace(request(FINAL), **other)) == []  # type: ignore[arg-type]
+    assert len(queue) == 3
+
+
+def test_a_final_replaces_all_that_its_segment_has_queued() -> None:
+    queue = queue_of(request(PARTIAL), request(SPECULATIVE))
+    assert queue.push(request(FINAL)) == [request(SPECULATIVE), request(PARTIAL)]
+    assert drained(queue) == [request(FINAL)]
+
+
+@pytest.mark.parametrize("kind", [PARTIAL, SPECULATIVE])
+def test_lesser_kinds_replace_only_their_own(kind: DecodeKind) -> None:
+    queue = queue_of(request(FINAL), request(PARTIAL), request(SPECULATIVE))
+    assert queue.push(request(kind, end=200)) == [request(kind)]
+    assert len(queue) == 3
+
+
+def test_a_promoted_speculation_is_served_as_a_final_with_its_own_audio() -> None:
+    queue = queue_of(request(FINAL, 8, owner="b"), request(SPECULATIVE, 3, end=77), request(PARTIAL))
+    assert queue.promote("a", 0, deadline=9)
+    assert drained(queue) == [request(FINAL, 8, owner="b"), request(FINAL, 9, end=77)]
+
+
+def test_only_a_queued_speculation_can_be_promoted() -> None:
+    queue = queue_of(request(PARTIAL), request(SPECULATIVE, segment=1))
+    assert not queue.promote("a", 0, deadline=1)
+    assert len(queue) == 2
+
+
+def test_what_is_withdrawn_is_never_served() -> None:
+    queue = queue_of(request(PARTIAL), request(SPECULATIVE))
+    queue.withdraw("a", PARTIAL, 0)
+    queue.withdraw("a", PARTIAL, 0)
+    queue.withdraw("b", SPECULATIVE, 0)
+    assert drained(queue) == [request(SPECULATIVE)]
+
+
+def test_an_owner_that_leaves_takes_all_its_requests_along() -> None:
+    queue = queue_of(request(PARTIAL), request(FINAL, segment=1), request(PARTIAL, owner="b"))
+    queue.remove_owner("a")
+    assert drained(queue) == [request(PARTIAL, owner="b")]
+
+
+def test_an_empty_queue_has_nothing() -> None:
+    queue = queue_of()
+    assert queue.pop() is None
+    assert queue.oldest_deadline(FINAL) is None
+
+
+def test_the_oldest_deadline_is_that_of_its_kind() -> None:
+    queue = queue_of(request(FINAL, 5), request(FINAL, 4, owner="b"), request(PARTIAL, 1))
+    assert queue.oldest_deadline(FINAL) == 4
+    assert queue.oldest_deadline(SPECULATIVE) is None
+
+
+@given(st.lists(requests, max_size=30))
+def test_what_is_queued_leaves_once_in_order_or_was_replaced(pushed: list[Queued[str]]) -> None:
+    queue: DecodeQueue[str] = DecodeQueue()
+    replaced = [old for queued in pushed for old in queue.push(queued)]
+    left = drained(queue)
+    assert sorted(map(repr, [*replaced, *left])) == sorted(map(repr, pushed))
+    assert [(taken.kind, taken.deadline) for taken in left] == sorted(
+        (taken.kind, taken.deadline) for taken in left
+    )
+
+
+@given(st.lists(requests, max_size=60))
+def test_its_length_is_bounded_by_owners_kinds_and_segments(pushed: list[Queued[str]]) -> None:
+    assert len(queue_of(*pushed)) <= 3 * len(DecodeKind) * 2
