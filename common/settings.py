@@ -81,7 +81,7 @@ class Settings(BaseSettings):
         default=60.0, gt=0, description="seconds without a message of the client: closed 4408"
     )
     slow_reader_timeout: float = Field(
-        default=10.0, gt=0, description="seconds of unread results: closed 1008"
+        default=30.0, gt=0, description="seconds of unread results: closed 1008"
     )
 
     @classmethod

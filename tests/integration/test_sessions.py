@@ -68,7 +68,7 @@ async def test_workers_are_listed_with_the_sessions_that_they_have(deployment: D
             started = await client.start()
             placed[started["worker"]].add(started["session_id"])
         await client.send_audio(spoken(speech_ms=1_000, silence_ms=0))
-        await eventually(lambda: _speaking(deployment) == (1, 1), 5, "one session speaks")
+        await eventually(lambda: _shown_speaking(deployment) == (1, 1), 5, "one session speaks")
         rows = await asyncio.to_thread(deployment.rows)
         assert {row.id: row.sessions for row in rows.workers} == {"0": 3, "1": 3}
         assert [(row.id, row.sessions, row.state) for row in rows.gateways] == [("0", 6, "ready")]
@@ -77,7 +77,7 @@ async def test_workers_are_listed_with_the_sessions_that_they_have(deployment: D
     await eventually(lambda: _is_empty(deployment), 5, "no session is listed any more")
 
 
-def _speaking(deployment: Deployment) -> tuple[int, float]:
+def _shown_speaking(deployment: Deployment) -> tuple[int, float]:
     """Sessions that speak, as the list of workers and as the metrics tell it."""
     shown = sum(row.speaking for row in deployment.rows().workers)
     return shown, deployment.metrics().total("asr_sessions_active", state="speaking")

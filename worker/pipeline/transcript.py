@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from common.events import Final, Partial
 from worker.pipeline.segmenter import Closed, OpenSegment
+from worker.pipeline.stitch import stitched
 
 
 @dataclass(slots=True)
@@ -16,12 +17,20 @@ class _AwaitedFinal:
 
 
 @dataclass(slots=True)
+class _Revised:
+    """The text shown of the open segment so far."""
+
+    segment: int
+    revision: int = 0
+    text: str = ""
+
+
+@dataclass(slots=True)
 class Transcript:
     """Closed segments wait here for their text; they leave in the order in which they were closed."""
 
     _awaited: deque[_AwaitedFinal] = field(default_factory=deque)
-    _revision: int = 0
-    _revised_segment: int = -1
+    _revised: _Revised = field(default_factory=lambda: _Revised(-1))
 
     @property
     def awaited(self) -> int:
@@ -39,11 +48,16 @@ class Transcript:
         )
 
     def partial(self, segment: OpenSegment, text: str, window_start: int, heard: int) -> Partial:
-        """The next revision of the open segment's text."""
-        if segment.index != self._revised_segment:
-            self._revised_segment, self._revision = segment.index, 0
-        self._revision += 1
-        return Partial(segment.index, self._revision, text, max(segment.start, window_start), heard)
+        """The next revision of the open segment's text, which was heard from `window_start` on."""
+        if segment.index != self._revised.segment:
+            self._revised = _Revised(segment.index)
+        revised, start = self._revised, segment.start
+        if window_start > segment.audio_from:
+            whole = stitched(revised.text, text)
+            text, start = (text, max(start, window_start)) if whole is None else (whole, start)
+        revised.revision += 1
+        revised.text = text
+        return Partial(segment.index, revised.revision, text, start, heard)
 
     def final(self, segment_index: int, text: str) -> list[tuple[Closed, Final]]:
         """Text of a closed segment has come; the finals that may go out now."""

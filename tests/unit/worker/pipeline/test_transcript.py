@@ -92,3 +92,17 @@ def test_a_partial_begins_with_its_segment_or_with_its_window() -> None:
     transcript = Transcript()
     assert transcript.partial(segment(0), "a", 0, 900) == Partial(0, 1, "a", 100, 900)
     assert transcript.partial(segment(0), "b", 500, 950) == Partial(0, 2, "b", 500, 950)
+
+
+def test_a_partial_of_a_window_keeps_what_was_shown_before_it() -> None:
+    transcript = Transcript()
+    transcript.partial(segment(0), "one two three four five", window_start=0, heard=500)
+    later = transcript.partial(segment(0), "three four five six", window_start=300, heard=700)
+    assert (later.text, later.start) == ("one two three four five six", segment(0).start)
+
+
+def test_a_window_that_fits_nothing_shown_stands_alone_and_says_where_it_begins() -> None:
+    transcript = Transcript()
+    transcript.partial(segment(0), "one two three four five", window_start=0, heard=500)
+    later = transcript.partial(segment(0), "quite another thing", window_start=300, heard=700)
+    assert (later.text, later.start) == ("quite another thing", 300)
