@@ -172,7 +172,7 @@ class StartStopDialect:
     def _result(self, heard: int, *, is_final: bool = False) -> str:
         # A final may come after a partial that has heard more; the duration never goes back.
         self._heard = max(self._heard, heard)
-        partials = [] if is_final else [partial for partial in self._partials.values() if partial.text]
+        partials = [] if is_final else self._shown_partials()
         return self._encode(
             {
                 "sentences": self._sentences,
@@ -182,6 +182,14 @@ class StartStopDialect:
                 "is_final": is_final,
             }
         )
+
+    def _shown_partials(self) -> list[Partial]:
+        """Those with text; after a cut, not what has heard no more than the segment that was cut."""
+        shown: list[Partial] = []
+        for partial in self._partials.values():
+            if partial.text and (not shown or partial.heard > shown[-1].heard):
+                shown.append(partial)
+        return shown
 
     def _event(self, name: str, **fields: Any) -> str:
         return self._encode({"event": name, **fields})

@@ -23,7 +23,8 @@ def stitched(shown: str, window: str) -> str | None:
     match = matcher.find_longest_match()
     if match.size < least:
         return None
-    return separator.join(before[: first + match.a] + after[match.b :])
+    # The first common word as it was shown: a window begins with a capital wherever it begins.
+    return separator.join(before[: first + match.a + 1] + after[match.b + 1 :])
 
 
 def _units(text: str, separator: str) -> list[str]:

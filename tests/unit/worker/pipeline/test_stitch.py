@@ -29,7 +29,7 @@ def test_the_window_is_right_about_what_both_heard() -> None:
 def test_case_and_punctuation_do_not_matter() -> None:
     assert (
         stitched("It was late. We went home,", "we went home and slept")
-        == "It was late. we went home and slept"
+        == "It was late. We went home and slept"
     )
 
 

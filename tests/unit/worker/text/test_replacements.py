@@ -46,7 +46,7 @@ def test_of_two_entries_for_one_word_the_later_holds() -> None:
 
 
 def test_letters_that_fold_to_more_than_one_are_left_alone() -> None:
-    assert replace_words("İ i", [("i", "x")]) in {"İ x", "x x"}
+    assert replace_words("İ i", [("i", "x")]) == "İ x"
 
 
 @given(st.text(max_size=40))
