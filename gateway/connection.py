@@ -15,13 +15,16 @@ class Limits:
 
     message_bytes: int = 65_536
     handshake_s: float = 5.0
-    close_s: float = 10.0
+    # Long enough for a client that had stopped reading to come back and find out why it was closed.
+    close_s: float = 20.0
     ping_interval_s: float = 20.0
     # Both small: what a client does not read has to show here, not to vanish in the kernel.
     high_water_bytes: int = 65_536
     kernel_buffer_bytes: int = 65_536
     # A client that sends while it leaves this much unread is cut. Handlers stop far below; pongs do not.
     unread_bytes: int = 4 << 20
+    # What is read of a client behind our close frame, in search of its own; a flood is left to its socket.
+    closing_bytes: int = 16 << 20
 
 
 DEFAULT_LIMITS: Final = Limits()

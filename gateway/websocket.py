@@ -82,6 +82,8 @@ class _Receiver(asyncio.Protocol):
         while self._sender.phase is Phase.HANDSHAKE and (end := data.find(b"\n") + 1):
             self._feed(data[:end])
             data = data[end:]
+        if self._sender.phase is Phase.CLOSING:
+            self._sender.received_while_closing(len(data))
         self._feed(data)
 
     def eof_received(self) -> None:

@@ -35,6 +35,7 @@ class Sender:
         self._transport = transport
         self._library = library
         self._limits = limits
+        self._closing_bytes = 0
         self._phase = Phase.HANDSHAKE
         self._writable = True
         # One timer is enough: the end of the handshake, then the next ping, then the end of the closing.
@@ -90,6 +91,11 @@ class Sender:
         self._arm(self._limits.close_s, self._transport.abort)
         # The peer's close frame has to be seen even if the handler had paused.
         self._transport.resume_reading()
+
+    def received_while_closing(self, size: int) -> None:
+        self._closing_bytes += size
+        if self._closing_bytes > self._limits.closing_bytes:
+            self._transport.pause_reading()
 
     def lost(self) -> None:
         self._timer.cancel()

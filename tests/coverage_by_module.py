@@ -21,7 +21,12 @@ import msgspec
 ROOT: Final = Path(__file__).parent.parent
 LEAST_PERCENT: Final = 95.0
 AT_ONCE: Final = 2
-RULED: Final = ("common/*.py", "worker/pipeline/*.py", "worker/scheduler/decode_queue.py", "gateway/placement.py")
+RULED: Final = (
+    "common/*.py",
+    "worker/pipeline/*.py",
+    "worker/scheduler/decode_queue.py",
+    "gateway/placement.py",
+)
 # Records without logic share one test.
 SHARED: Final = {
     f"common/{name}.py": ("tests/unit/common/test_records.py",)

@@ -60,7 +60,9 @@ async def test_failed_decode_ends_its_session_alone() -> None:
 
 @in_loop
 async def test_dead_engine_fails_all_its_sessions_and_its_worker_is_started_again() -> None:
-    with Deployment(Plan(environ={"SCRIPTED_ENGINE_DIES_AFTER": "2"})) as deployment:
+    # The slow boot leaves time to see what clients get while there is no worker.
+    environ = {"SCRIPTED_ENGINE_DIES_AFTER": "2", "SCRIPTED_ENGINE_BOOT_MS": "1000"}
+    with Deployment(Plan(environ=environ)) as deployment:
         pid = deployment.child_pid("worker-0")
         async with wire_client(deployment.url) as silent, wire_client(deployment.url) as speaker:
             await silent.start()

@@ -6,6 +6,7 @@ SCRIPTED_ENGINE_DELAY_MS     each decode takes so long.
 SCRIPTED_ENGINE_FAIL_AFTER   the n-th decode of the process raises `EngineError`, only that one.
 SCRIPTED_ENGINE_DIES_AFTER   the n-th decode of the process raises `EngineDead`.
 SCRIPTED_ENGINE_BOOT         `fail`: the engine does not start.
+SCRIPTED_ENGINE_BOOT_MS      starting takes so long.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ class EngineScript:
     failing_call: int = 0
     deadly_call: int = 0
     boots: bool = True
+    boot_s: float = 0.0
 
 
 def scripted_text(audio: Samples) -> str:
@@ -52,6 +54,7 @@ class ScriptedEngine:
         self._calls = 0
 
     async def start(self) -> None:
+        await asyncio.sleep(self._script.boot_s)
         if not self._script.boots:
             raise RuntimeError("the script says that this engine does not boot")
 
@@ -78,6 +81,7 @@ def script_from(environ: Mapping[str, str]) -> EngineScript:
         failing_call=_number(environ, "FAIL_AFTER"),
         deadly_call=_number(environ, "DIES_AFTER"),
         boots=environ.get("SCRIPTED_ENGINE_BOOT") != "fail",
+        boot_s=_number(environ, "BOOT_MS") / 1000,
     )
 
 

@@ -202,3 +202,17 @@ async def test_closing_while_paused_still_sees_the_answer_of_the_client() -> Non
         await client.send(close_frame(1000))
         assert await client.read_to_end() == b""
         assert handler.told("closed") == [1000]
+
+
+@on_each_loop
+async def test_flood_behind_our_close_frame_is_left_in_its_socket() -> None:
+    handler = Recorder()
+    limits = Limits(close_s=0.1, closing_bytes=1_000)
+    async with serving(handler, limits) as port, raw_client(port) as client:
+        await client.upgrade()
+        handler.connection.close(1008)
+        # Far more than two sockets hold: read at all, it would be sent in a moment.
+        flood = asyncio.ensure_future(client.send(bytes(32 << 20)))
+        with pytest.raises((ConnectionResetError, BrokenPipeError)):
+            await flood
+        assert await handler.until("closed") == 1008

@@ -117,7 +117,20 @@ def test_commit_locks_what_was_said_and_the_session_goes_on() -> None:
     assert sent.texts == ["ever", "tried"]
 
 
-def test_a_failed_decode_ends_the_session_and_says_so() -> None:
+def test_a_failed_partial_is_replaced_by_the_next_one() -> None:
+    rig = SessionRig()
+    session, sent = rig.open()
+    rig.hear(session, SPEECH)
+    taken = rig.scheduler.take()
+    assert taken is not None and taken[1].kind is DecodeKind.PARTIAL
+    taken[0].decode_failed(taken[1])
+    rig.hear(session, SPEECH)
+    rig.scheduler.answer("ever")
+    assert [partial.text for partial in sent.all(Partial)] == ["ever"]
+    assert session.life is SessionLife.LIVE
+
+
+def test_a_failed_final_ends_the_session_and_says_so() -> None:
     rig = SessionRig()
     session, sent = rig.open()
     rig.hear(session, SENTENCE)

@@ -106,3 +106,26 @@ def test_a_window_that_fits_nothing_shown_stands_alone_and_says_where_it_begins(
     transcript.partial(segment(0), "one two three four five", window_start=0, heard=500)
     later = transcript.partial(segment(0), "quite another thing", window_start=300, heard=700)
     assert (later.text, later.start) == ("quite another thing", 300)
+
+
+def test_a_partial_of_the_newest_seconds_keeps_what_was_shown_before_them() -> None:
+    transcript = Transcript()
+    transcript.partial(segment(0), "it was the best of times", 0, 500)
+    longer = transcript.partial(segment(0), "best of times it was", 300, 900)
+    assert longer == Partial(0, 2, "it was the best of times it was", 100, 900)
+
+
+def test_what_has_nothing_in_common_with_what_was_shown_stands_alone() -> None:
+    transcript = Transcript()
+    transcript.partial(segment(0), "it was the best of times", 0, 500)
+    assert transcript.partial(segment(0), "the worst of days", 300, 900) == Partial(
+        0, 2, "the worst of days", 300, 900
+    )
+
+
+def test_what_was_shown_of_one_segment_is_no_part_of_the_next() -> None:
+    transcript = Transcript()
+    transcript.partial(segment(0), "it was the best of times", 0, 500)
+    assert transcript.partial(segment(1), "best of times it was", 1_300, 1_900) == Partial(
+        1, 1, "best of times it was", 1_300, 1_900
+    )

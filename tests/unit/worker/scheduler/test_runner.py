@@ -247,6 +247,17 @@ def test_a_dead_engine_ends_the_service_and_all_that_is_in_flight() -> None:
     run(scenario())
 
 
+def test_an_engine_that_never_answers_is_dead(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario() -> None:
+        rig = Rig()
+        rig.scheduler.submit(Owner(), FINAL)
+        with pytest.RaisesGroup(pytest.RaisesExc(EngineDead, match="no answer within 0 s")):
+            await rig.scheduler.run()
+
+    monkeypatch.setattr("worker.scheduler.runner.DECODE_LIMIT_S", 0.0)
+    run(scenario())
+
+
 def test_whoever_stops_the_service_gives_up_what_is_in_flight() -> None:
     async def scenario() -> None:
         rig, owner = Rig(), Owner()

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from common.errors import SlowReader
+from common.events import EndpointReason, Event, Final, Partial, SpeechStarted, Stopped
+from gateway.outbox import MAX_EVENTS, Outbox, StallWatch
+
+
+def partial(segment: int, revision: int) -> Partial:
+    return Partial(segment, revision, "ever", 0, 100)
+
+
+def final(segment: int) -> Final:
+    return Final(segment, "ever", 0, 100, 200, EndpointReason.SILENCE)
+
+
+def after(*events: Event) -> list[Event]:
+    outbox = Outbox()
+    for event in events:
+        outbox.push(event)
+    return [outbox.pop() for _ in range(len(outbox))]
+
+
+def test_events_leave_in_the_order_in_which_they_came() -> None:
+    events: list[Event] = [SpeechStarted(0, 0), final(0), SpeechStarted(1, 300), partial(1, 1), Stopped(400)]
+    assert after(*events) == events
+
+
+def test_a_newer_partial_replaces_the_one_that_was_not_sent() -> None:
+    assert after(partial(0, 1), partial(0, 2), partial(0, 3)) == [partial(0, 3)]
+
+
+def test_a_final_replaces_the_partial_of_its_segment() -> None:
+    assert after(partial(0, 1), final(0)) == [final(0)]
+
+
+def test_a_partial_is_not_replaced_by_another_segments_events() -> None:
+    assert after(partial(1, 1), final(0)) == [partial(1, 1), final(0)]
+    assert after(partial(0, 1), partial(1, 1)) == [partial(0, 1), partial(1, 1)]
+
+
+def test_a_partial_is_not_taken_from_behind_another_event() -> None:
+    assert after(partial(0, 1), SpeechStarted(1, 0), partial(0, 2)) == [
+        partial(0, 1),
+        SpeechStarted(1, 0),
+        partial(0, 2),
+    ]
+
+
+def test_a_full_outbox_refuses_and_keeps_what_it_has() -> None:
+    outbox = Outbox()
+    for segment in range(MAX_EVENTS):
+        outbox.push(final(segment))
+    with pytest.raises(SlowReader):
+        outbox.push(Stopped(0))
+    assert len(outbox) == MAX_EVENTS
+
+
+def test_a_full_outbox_still_takes_what_replaces_its_last_partial() -> None:
+    outbox = Outbox()
+    for segment in range(MAX_EVENTS - 1):
+        outbox.push(final(segment))
+    outbox.push(partial(MAX_EVENTS, 1))
+    outbox.push(final(MAX_EVENTS))
+    assert len(outbox) == MAX_EVENTS
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 2)), max_size=50))
+def test_nothing_but_partials_is_ever_dropped(drawn: list[tuple[bool, int]]) -> None:
+    events: list[Event] = [
+        final(segment) if is_final else partial(segment, number)
+        for number, (is_final, segment) in enumerate(drawn)
+    ]
+    out = after(*events)
+    assert [event for event in out if isinstance(event, Final)] == [
+        event for event in events if isinstance(event, Final)
+    ]
+    assert out[-1:] == events[-1:]
+
+
+def stalls(*readings: tuple[bool, int]) -> list[float]:
+    """One reading a second of (waiting, buffered bytes)."""
+    watch = StallWatch()
+    return [
+        watch.stalled_s(waiting, buffered, float(now)) for now, (waiting, buffered) in enumerate(readings)
+    ]
+
+
+def test_who_has_nothing_to_read_never_stalls() -> None:
+    assert stalls((False, 500), (False, 500), (False, 500)) == [0, 0, 0]
+
+
+def test_who_does_not_read_stalls_from_the_first_event_that_waits() -> None:
+    assert stalls((False, 500), (True, 500), (True, 500), (True, 500)) == [0, 0, 1, 2]
+
+
+def test_anything_read_is_progress() -> None:
+    assert stalls((True, 500), (True, 500), (True, 499), (True, 499)) == [0, 1, 0, 1]
+
+
+def test_more_in_the_buffer_is_no_progress() -> None:
+    assert stalls((True, 500), (True, 900), (True, 900)) == [0, 1, 2]
+
+
+def test_a_stall_ends_when_nothing_waits_any_more() -> None:
+    assert stalls((True, 500), (True, 500), (False, 500), (True, 500)) == [0, 1, 0, 0]
