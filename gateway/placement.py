@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import Final
 
 from xxhash import xxh3_64_intdigest
@@ -37,7 +38,9 @@ def place(session: str, workers: Sequence[Candidate], seed: str) -> Candidate | 
     """The worker for a new session; None if there is none."""
     if not workers:
         return None
-    bound = LOAD_BOUND * (sum(candidate.sessions for candidate in workers) + 1) / len(workers)
+    mean = (sum(candidate.sessions for candidate in workers) + 1) / len(workers)
+    # Rounded up: otherwise nobody is below while there are fewer sessions than workers, idle ones included.
+    bound = ceil(LOAD_BOUND * mean)
     ranked = preference(session, workers, seed)
-    below = [candidate for candidate in ranked if candidate.sessions + 1 <= bound] or ranked
+    below = [candidate for candidate in ranked if candidate.sessions + 1 <= bound]
     return min(below[:2], key=lambda candidate: candidate.sessions)

@@ -9,7 +9,8 @@ from contextlib import AsyncExitStack
 import pytest
 
 from common.audio import BYTES_PER_SAMPLE, SAMPLE_RATE, float_to_pcm16
-from tests.support.processes import Deployment, Metrics, Plan
+from tests.support.exposition import Metrics
+from tests.support.processes import Deployment, Plan
 from tests.support.speech import say
 from tests.support.texts import sentences
 from tests.support.wire import (

@@ -6,15 +6,13 @@ Nothing here waits without a bound, and leaving the block proves that no process
 from __future__ import annotations
 
 import os
-import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -22,11 +20,14 @@ from typing import Any, Final, Self
 
 import msgspec
 import psutil
-from prometheus_client.parser import text_string_to_metric_families
 
 from cli.supervisor.ops import ChildView
 from common.ops_client import FetchFailed, fetch_text
+from common.process import end_with_parent
+from common.settings import PREFIX
 from gateway.host_view import HostRows, WorkerSessions
+from tests.support.exposition import Metrics
+from tests.support.port_range import free_port_range
 
 ROOT: Final = Path(__file__).parents[2]
 SCRIPTED: Final = "tests.support.engines:scripted"
@@ -36,11 +37,8 @@ READY_WITHIN_S: Final = 40.0
 EXIT_WITHIN_S: Final = 15.0
 _ANSWER_WITHIN_S: Final = 5.0
 _POLL_S: Final = 0.02
-# Below the range from which Linux takes ports for outgoing connections.
-_PORTS: Final = range(20_000, 32_000)
 
 Environ = Mapping[str, str]
-NOTHING: Final[Environ] = {}
 
 
 class DidNotStart(Exception):
@@ -68,37 +66,12 @@ class _Said:
     err: str = ""
 
 
-class Metrics:
-    """One exposition, by series name and labels."""
-
-    def __init__(self, text: str) -> None:
-        families = text_string_to_metric_families(text)
-        self._samples = [sample for family in families for sample in family.samples]
-
-    def has(self, name: str, **labels: str) -> bool:
-        return bool(self._values(name, labels))
-
-    def total(self, name: str, **labels: str) -> float:
-        """Sum of all series of this name that have these labels; KeyError if there is none."""
-        values = self._values(name, labels)
-        if not values:
-            raise KeyError(f"{name} {labels}")
-        return sum(values)
-
-    def _values(self, name: str, labels: Mapping[str, str]) -> list[float]:
-        return [
-            sample.value
-            for sample in self._samples
-            if sample.name == name and labels.items() <= sample.labels.items()
-        ]
-
-
 class Deployment:
     """`voxshard serve` with this plan, from `with` until the block is left."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self._ports = free_ports(3 + plan.gateways + plan.workers)
+        self._first_port = free_port_range(3 + plan.gateways + plan.workers)
         self._folder = Path(tempfile.mkdtemp(prefix="voxshard-test-"))
         self._process: subprocess.Popen[bytes] | None = None
         self._last_words = _Said()
@@ -121,7 +94,7 @@ class Deployment:
 
     @property
     def port(self) -> int:
-        return self._ports
+        return self._first_port
 
     @property
     def url(self) -> str:
@@ -129,19 +102,19 @@ class Deployment:
 
     @property
     def http_url(self) -> str:
-        return f"http://127.0.0.1:{self._ports + 1}"
+        return f"http://127.0.0.1:{self._first_port + 1}"
 
     @property
     def supervisor_url(self) -> str:
-        return f"http://127.0.0.1:{self._ports + 2}"
+        return f"http://127.0.0.1:{self._first_port + 2}"
 
     def gateway_url(self, index: int) -> str:
         """Its ops port."""
-        return f"http://127.0.0.1:{self._ports + 3 + index}"
+        return f"http://127.0.0.1:{self._first_port + 3 + index}"
 
     def worker_url(self, worker: str) -> str:
         """Its ops port."""
-        return f"http://127.0.0.1:{self._ports + 3 + self.plan.gateways + int(worker)}"
+        return f"http://127.0.0.1:{self._first_port + 3 + self.plan.gateways + int(worker)}"
 
     @property
     def run_dir(self) -> Path:
@@ -164,6 +137,8 @@ class Deployment:
                 stdout=out,
                 stderr=err,
                 start_new_session=True,
+                # Also when the tests are killed: nobody would be left to end it.
+                preexec_fn=end_with_parent,  # noqa: PLW1509 - it takes no lock that another thread might hold
             )
 
     def wait_ready(self) -> None:
@@ -224,11 +199,11 @@ class Deployment:
     def _command(self) -> list[str]:
         plan = self.plan
         settings = {
-            "port": self._ports,
-            "http-port": self._ports + 1,
-            "supervisor-ops-port": self._ports + 2,
-            "gateway-ops-port": self._ports + 3,
-            "worker-ops-port": self._ports + 3 + plan.gateways,
+            "port": self._first_port,
+            "http-port": self._first_port + 1,
+            "supervisor-ops-port": self._first_port + 2,
+            "gateway-ops-port": self._first_port + 3,
+            "worker-ops-port": self._first_port + 3 + plan.gateways,
             "run-dir": self.run_dir,
             "engine": plan.engine,
             "workers": plan.workers,
@@ -301,29 +276,7 @@ def _holds(condition: Callable[[], Any]) -> bool:
         return False
 
 
-def free_ports(count: int) -> int:
-    """The first of `count` ports in a row on which nobody listens."""
-    for _ in range(100):
-        first = random.choice(_PORTS)
-        if all(_is_free(port) for port in range(first, first + count)):
-            return first
-    raise AssertionError(f"no {count} free ports in a row")
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
-
-
 def _environ(more: Environ) -> dict[str, str]:
-    """The environment without settings of whoever runs the tests."""
-    return dict(_without_settings(os.environ)) | dict(more)
-
-
-def _without_settings(environ: Environ) -> Iterator[tuple[str, str]]:
-    return ((name, value) for name, value in environ.items() if not name.startswith("VOXSHARD_"))
+    """The environment without the settings of whoever runs the tests."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    return kept | dict(more)

@@ -117,6 +117,16 @@ def test_close_sends_what_is_queued_first() -> None:
     run(scenario())
 
 
+def test_close_with_nothing_queued_writes_nothing() -> None:
+    async def scenario() -> SpyTransport:
+        link, transport = connected(Owner())
+        link.close()
+        return transport
+
+    transport = run(scenario())
+    assert (transport.writes, transport.closed) == ([], 1)
+
+
 def test_bytes_that_are_no_frames_cut_the_link_and_are_logged(caplog: pytest.LogCaptureFixture) -> None:
     async def scenario() -> SpyTransport:
         link, transport = connected(Owner())

@@ -21,6 +21,21 @@ def test_nothing_given_means_the_defaults() -> None:
     assert settings.model_fields_set == set()
 
 
+def test_every_process_has_an_ops_port_of_its_own() -> None:
+    settings = Settings()
+    assert settings.gateway_ops_port + settings.gateways <= 9_500 == settings.worker_ops_port
+    assert settings.worker_ops_port + settings.workers <= 9_600 == settings.supervisor_ops_port
+    assert settings.gateway_ops_port == 9_400
+
+
+@pytest.mark.parametrize("name", [name for name in Settings.model_fields if name.endswith("port")])
+def test_ports_are_those_that_there_are(name: str) -> None:
+    assert [getattr(load_settings({name: port}, {}), name) for port in (1, 65_535)] == [1, 65_535]
+    for port in (0, 65_536):
+        with pytest.raises(SettingsError, match=f"^{name}: "):
+            load_settings({name: port}, {})
+
+
 def test_flags_win_over_variables_and_variables_over_the_file(tmp_path: Path) -> None:
     config = toml(tmp_path, "workers = 1\ngateways = 1\nport = 1001\n")
     environ = {"VOXSHARD_WORKERS": "2", "VOXSHARD_GATEWAYS": "2"}

@@ -42,7 +42,9 @@ def schedules() -> st.SearchStrategy[tuple[ScheduleStep, ...]]:
         (5_000, 2_000),
         (5_001, 1_500),
         (10_000, 1_500),
+        (10_001, 1_000),
         (15_000, 1_000),
+        (15_001, 800),
         (30_000, 800),
         (30_001, 400),
         (45_000, 400),
@@ -142,6 +144,7 @@ def test_what_is_no_schedule_is_refused(text: str) -> None:
 
 
 def test_ages_too_large_for_the_link_are_refused() -> None:
+    assert parse_schedule(f"{MAX_AGE_MS}:300,inf:300")[0].max_age_ms == MAX_AGE_MS
     with pytest.raises(BadSilenceSchedule, match="ages of at most"):
         parse_schedule("1e300:300,inf:300")
 

@@ -63,11 +63,14 @@ def test_connections_and_sessions_are_counted_apart() -> None:
     rig = Rig()
     connection = rig.join()
     rig.join()
+    assert (rig.metric("open"), rig.metric("in_session")) == (2, 0)
     rig.sessions.started("call")
     assert (rig.sessions.count, rig.metric("open"), rig.metric("in_session")) == (1, 2, 1)
     rig.sessions.left(connection)
     rig.sessions.left(connection)
     assert (rig.metric("open"), rig.metric("in_session")) == (1, 1)
+    rig.sessions.ended("call")
+    assert (rig.sessions.count, rig.metric("in_session")) == (0, 0)
 
 
 def test_limits_are_checked_even_if_that_ends_connections() -> None:

@@ -63,13 +63,11 @@ def test_sessions_placed_one_after_another_spread_evenly(count: int, seed: str) 
 
 
 @given(ids, loads)
-def test_nobody_is_loaded_beyond_the_bound_while_another_has_room(session: str, sessions: list[int]) -> None:
+def test_nobody_is_loaded_beyond_the_bound(session: str, sessions: list[int]) -> None:
     workers = workers_of(sessions)
-    bound = LOAD_BOUND * (sum(sessions) + 1) / len(sessions)
     chosen = place(session, workers, "seed")
     assert chosen is not None
-    if min(sessions) + 1 <= bound:
-        assert chosen.sessions + 1 <= bound
+    assert chosen.sessions < LOAD_BOUND * (sum(sessions) + 1) / len(sessions)
 
 
 @given(ids, loads)
@@ -81,6 +79,32 @@ def test_the_less_loaded_of_the_two_most_preferred_is_taken(session: str, sessio
         lighter = replace(others[0], sessions=99)
         changed = [lighter if worker == others[0] else worker for worker in even]
         assert place(session, changed, "seed") == lighter
+
+
+@pytest.mark.parametrize(
+    ("loads_by_preference", "taken"),
+    [
+        ([5, 5, 5, 0], 3),
+        ([5, 5, 5, 1], 0),
+        ([9, 4, 3, 4], 2),
+        ([4, 4, 3, 4], 0),
+        ([1, 1, 0, 0], 2),
+        ([0, 1, 1, 1], 0),
+    ],
+)
+def test_the_bound_counts_the_new_session(loads_by_preference: list[int], taken: int) -> None:
+    ranked = preference("call", workers_of([0] * 4), "seed")
+    workers = [
+        replace(worker, sessions=load) for worker, load in zip(ranked, loads_by_preference, strict=True)
+    ]
+    assert place("call", workers, "seed") == workers[taken]
+
+
+@pytest.mark.parametrize("used", range(6))
+def test_while_many_workers_are_idle_one_of_them_is_taken(used: int) -> None:
+    workers = workers_of([1] * used + [0] * (8 - used))
+    chosen = [place(f"{number}", workers, "seed") for number in range(50)]
+    assert all(taken is not None and taken.sessions == 0 for taken in chosen)
 
 
 @given(ids)

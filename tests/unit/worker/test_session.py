@@ -16,6 +16,7 @@ from tests.support.session_rig import OPTIONS, SessionRig
 from tests.support.sound import LOUD, QUIET, sound
 from worker.engines.base import Hypothesis
 from worker.pipeline.effects import DecodeKind
+from worker.pipeline.hop import HOP_SAMPLES
 from worker.pipeline.streaming import Mark
 from worker.session import SessionLife, WorkerSession
 from worker.session_meter import CREDIT_SAMPLES
@@ -268,12 +269,25 @@ def test_lag_is_the_age_of_the_audio_that_the_vad_has_not_taken() -> None:
     session.audio(bytes(100))
     rig.clock.advance(1)
     assert session.lag_s() == 0.0
-    session.audio(bytes(2_000))
+    session.audio(bytes(HOP_SAMPLES * BYTES_PER_SAMPLE - 100))
     rig.clock.advance(2)
-    assert session.unheard_samples() == 2_100 // BYTES_PER_SAMPLE
+    assert session.unheard_samples() == HOP_SAMPLES
     assert session.lag_s() == 3.0
     rig.pool.work()
     assert session.lag_s() == 0.0
+
+
+def test_audio_and_latency_are_measured() -> None:
+    rig = SessionRig()
+    session, _ = rig.open()
+    rig.hear(session, SPEECH)
+    rig.clock.advance(5)
+    stop(rig, session)
+    rig.clock.advance(0.5)
+    rig.scheduler.answer("ever")
+    assert rig.metric("asr_audio_received_seconds_total") == pytest.approx(1.0)
+    assert rig.metric("asr_audio_finalized_seconds_total") == 1.0
+    assert rig.metric("asr_final_latency_seconds_sum") == 0.5
 
 
 @pytest.mark.parametrize(("cap_ms", "longest_ms"), [(None, 6_000), (2_000, 2_000)])

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from common.audio import ms_to_samples
 from tests.support.hops import hops
 from worker.pipeline.hop import HOP_SAMPLES, ONSET_HOPS, ONSET_LAG, Hop, SpeechDetector
@@ -29,6 +31,22 @@ def test_clicks_do_not_add_up() -> None:
 def test_murmur_keeps_speech_going_but_begins_none() -> None:
     assert not heard("murmur 1").speaking
     assert heard("speech 0.1, murmur 1").speaking
+
+
+@pytest.mark.parametrize(
+    ("speech", "begins", "goes_on"), [(0.5, True, True), (0.35, False, True), (0.34, False, False)]
+)
+def test_both_thresholds_belong_to_speech(speech: float, begins: bool, goes_on: bool) -> None:
+    silent, speaking = SpeechDetector(0), heard("speech 0.1")
+    for start in (0, HOP_SAMPLES):
+        hop = Hop(start, start + HOP_SAMPLES, speech, loudness=0.1)
+        silent.push(hop)
+        speaking.push(hop)
+    assert (silent.speaking, speaking.speaking) == (begins, goes_on)
+
+
+def test_after_speech_a_click_is_a_click_again() -> None:
+    assert not heard(f"speech 0.32, silence {HOP_S}, speech {HOP_S}").speaking
 
 
 def test_speech_ends_with_the_first_hop_below_the_lower_threshold() -> None:

@@ -141,6 +141,20 @@ def test_a_checkpoint_waits_until_it_is_quiet() -> None:
     assert isinstance(advanced(machine, "silence 0.05", first=seconds_to_samples(5.216))[0], Rested)
 
 
+def test_quiet_means_ten_hops_in_a_row() -> None:
+    quiet_s = [count * HOP_SAMPLES / 16_000 for count in (9, 10)]
+    nine, ten = (advanced(segmenter(), f"silence 3, noise 1.024, silence {seconds}") for seconds in quiet_s)
+    assert (len(nine), len(ten)) == (0, 1)
+
+
+def test_speech_in_progress_has_got_to_the_last_hop() -> None:
+    machine = segmenter()
+    advanced(machine, "speech 0.64")
+    assert machine.speech_end == 20 * HOP_SAMPLES
+    advanced(machine, "silence 0.032", first=20 * HOP_SAMPLES)
+    assert machine.speech_end == 20 * HOP_SAMPLES - END_LAG
+
+
 def test_closing_without_a_segment_closes_nothing() -> None:
     machine = segmenter()
     advanced(machine, "silence 1")

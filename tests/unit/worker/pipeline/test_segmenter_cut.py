@@ -113,6 +113,11 @@ def test_a_pause_has_three_hops(pause_hops: int, in_speech: bool) -> None:
     assert cut(segmenter(), given).checkpoint.in_speech is in_speech
 
 
+def test_two_hops_at_the_edge_of_what_is_remembered_are_no_pause() -> None:
+    given = pieces(("speech", CAP_HOPS // 2), ("silence", 2), ("speech", CAP_HOPS // 2 - 2))
+    assert cut(segmenter(), given).checkpoint.in_speech
+
+
 def test_a_pause_that_still_lasts_is_cut_in_its_middle() -> None:
     closed = cut(segmenter(), pieces(("speech", 180), ("silence", 20)))
     assert closed.end == 180 * HOP_SAMPLES - END_LAG

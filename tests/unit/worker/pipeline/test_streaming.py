@@ -31,6 +31,16 @@ def test_speech_is_announced_and_partials_follow_at_their_interval() -> None:
     assert first.end >= PARTIALS.interval and second.end - first.end >= PARTIALS.retry
 
 
+def test_partials_come_less_often_once_there_is_text() -> None:
+    asked = kinds(Driven().feed("speech 1.4"))
+    driven = Driven()
+    for _ in range(7):
+        if kinds(driven.feed("speech 0.2")):
+            driven.apply(DecodeKind.PARTIAL, "ever")
+    answered = kinds(driven.effects)
+    assert len(answered) < len(asked)
+
+
 def test_a_partial_hears_no_more_than_its_window() -> None:
     driven = Driven()
     driven.feed("speech 4")

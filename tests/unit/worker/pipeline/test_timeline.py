@@ -20,7 +20,7 @@ def timeline(first: int = 0) -> AudioTimeline:
 
 
 operations = st.lists(
-    st.binary(max_size=40).map(lambda pcm: pcm[: len(pcm) // 2 * 2]) | st.integers(-5, 150), max_size=20
+    st.integers(0, 60).map(lambda samples: PCM[: 2 * samples]) | st.integers(-5, 80), max_size=20
 )
 
 
@@ -40,6 +40,11 @@ def test_it_is_the_bytes_received_less_what_was_trimmed(
     assert (held.start, held.end) == (start, end)
     left, right = sorted(data.draw(st.tuples(st.integers(start, end), st.integers(start, end))))
     assert float_to_pcm16(held.samples(left, right)) == between(received, left - first, right - first)
+
+
+def test_a_new_timeline_holds_nothing_from_the_first_sample_on() -> None:
+    assert (AudioTimeline().start, AudioTimeline().end) == (0, 0)
+    assert (AudioTimeline(7).start, AudioTimeline(7).end) == (7, 7)
 
 
 def test_samples_are_addressed_from_the_first_one_given() -> None:

@@ -115,6 +115,13 @@ def test_a_partial_of_the_newest_seconds_keeps_what_was_shown_before_them() -> N
     assert longer == Partial(0, 2, "it was the best of times it was", 100, 900)
 
 
+def test_a_partial_of_the_whole_segment_replaces_what_was_shown() -> None:
+    transcript = Transcript()
+    transcript.partial(segment(0), "it was the best of times", 0, 500)
+    again = transcript.partial(segment(0), "he was the best of crimes", 0, 900)
+    assert again.text == "he was the best of crimes"
+
+
 def test_what_has_nothing_in_common_with_what_was_shown_stands_alone() -> None:
     transcript = Transcript()
     transcript.partial(segment(0), "it was the best of times", 0, 500)

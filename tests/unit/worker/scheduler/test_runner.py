@@ -74,12 +74,11 @@ def test_text_comes_back_to_the_session_that_asked() -> None:
     async def scenario() -> None:
         rig, one, other = Rig(), Owner(), Owner()
         async with rig.serving():
-            rig.scheduler.submit(one, FINAL)
-            rig.scheduler.submit(other, PARTIAL)
-            for text in ("first", "second"):
+            for owner, decode, text in ((one, FINAL, "first"), (other, PARTIAL, "second")):
+                rig.scheduler.submit(owner, decode)
                 await turns()
                 rig.engine.answer(text)
-            await turns()
+                await turns()
         assert (one.texts, other.texts) == ([(DecodeKind.FINAL, "first")], [(DecodeKind.PARTIAL, "second")])
         assert rig.scheduler.decodes == 2
 
