@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import Collection
 from typing import Final, Protocol
 
 from common.errors import SessionInUse
@@ -25,7 +27,7 @@ class LiveSessions:
         self._connections: set[Limited] = set()
         self._ids: set[str] = set()
         self._metrics = metrics
-        self._empty = asyncio.Event()
+        self._changed = asyncio.Event()
 
     @property
     def count(self) -> int:
@@ -38,13 +40,10 @@ class LiveSessions:
 
     def joined(self, connection: Limited) -> None:
         self._connections.add(connection)
-        self._empty.clear()
         self._report()
 
     def left(self, connection: Limited) -> None:
         self._connections.discard(connection)
-        if not self._connections:
-            self._empty.set()
         self._report()
 
     def started(self, session_id: str) -> None:
@@ -60,22 +59,21 @@ class LiveSessions:
             connection.check_limits(now)
 
     async def restart(self, grace_s: float) -> None:
-        """Send everybody away; returns when the last one has gone, or when the time is over."""
+        """Send everybody away: sessions have `grace_s` to be finished, connections a moment to be closed."""
         for connection in list(self._connections):
             connection.restart()
-        if not await self._emptied_within(grace_s):
-            for connection in list(self._connections):
-                connection.restart_now()
-            await self._emptied_within(CLOSE_FRAMES_S)
+        await self._until_none(self._ids, grace_s)
+        for connection in list(self._connections):
+            connection.restart_now()
+        await self._until_none(self._connections, CLOSE_FRAMES_S)
 
-    async def _emptied_within(self, seconds: float) -> bool:
-        if not self._connections:
-            return True
-        try:
-            await asyncio.wait_for(self._empty.wait(), seconds)
-        except TimeoutError:
-            return False
-        return True
+    async def _until_none(self, of: Collection[object], seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while of:
+                    self._changed.clear()
+                    await self._changed.wait()
 
     def _report(self) -> None:
+        self._changed.set()
         self._metrics.connected(len(self._connections), len(self._ids))

@@ -6,17 +6,21 @@ Ends with 1 and says which if a module's lines or branches are covered less than
 
 from __future__ import annotations
 
+import contextlib
+import io
+import multiprocessing
 import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
+import coverage
+import coverage.exceptions
 import msgspec
+import pytest
 
 ROOT: Final = Path(__file__).parent.parent
 LEAST_PERCENT: Final = 95.0
@@ -27,6 +31,8 @@ RULED: Final = (
     "worker/scheduler/decode_queue.py",
     "gateway/placement.py",
 )
+# pytest would rewrite its plug-ins; those are there already, which costs nothing but their assertions.
+_PRELOADED: Final = "ignore::pytest.PytestAssertRewriteWarning"
 # Records without logic share one test.
 SHARED: Final = {
     f"common/{name}.py": ("tests/unit/common/test_records.py",)
@@ -77,34 +83,27 @@ def _is_named_after(test: str, module: str) -> bool:
 
 
 def measure(module: str) -> Covered:
+    """In a process of its own, that has imported nothing of ours yet."""
     tests = own_tests(module)
     if not tests:
         return Covered(module, trouble="no tests of its own")
-    with tempfile.TemporaryDirectory() as folder:
-        data, report = Path(folder) / "data", Path(folder) / "report.json"
-        ran = _coverage(data, "run", "--branch", f"--include={module}", "-m", "pytest", "-q", *tests)
-        if ran.returncode != 0:
-            return Covered(module, trouble=f"its tests fail\n{ran.stdout}")
-        written = _coverage(data, "json", "-q", "-o", str(report))
-        if written.returncode != 0:
+    os.chdir(ROOT)
+    meter = coverage.Coverage(data_file=None, branch=True, include=[module])
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output), meter.collect():
+        status = pytest.main(["-q", "-p", "no:cacheprovider", "-W", _PRELOADED, *tests])
+    if status is not pytest.ExitCode.OK:
+        return Covered(module, trouble=f"its tests fail\n{output.getvalue()}")
+    return _result(module, meter)
+
+
+def _result(module: str, meter: coverage.Coverage) -> Covered:
+    with tempfile.NamedTemporaryFile(suffix=".json") as report:
+        try:
+            meter.json_report(outfile=report.name)
+        except coverage.exceptions.NoDataError:
             return Covered(module, trouble="its tests do not import it")
-        return _read(module, msgspec.json.decode(report.read_bytes()))
-
-
-def _coverage(data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "coverage", *arguments],
-        cwd=ROOT,
-        env={**os.environ, "COVERAGE_FILE": str(data)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-
-
-def _read(module: str, report: dict[str, Any]) -> Covered:
-    totals = report["totals"]
+        totals = msgspec.json.decode(Path(report.name).read_bytes())["totals"]
     return Covered(
         module,
         lines=_percent(totals["covered_lines"], totals["num_statements"]),
@@ -117,8 +116,12 @@ def _percent(covered: int, of: int) -> float:
 
 
 def main(modules: list[str]) -> int:
-    with ThreadPoolExecutor(AT_ONCE) as runners:
-        results = list(runners.map(measure, modules or ruled_modules()))
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(
+        ["coverage", "hypothesis", "numpy", "prometheus_client", "pydantic", "pytest"]
+    )
+    with context.Pool(AT_ONCE, maxtasksperchild=1) as runners:
+        results = runners.map(measure, modules or ruled_modules(), chunksize=1)
     rows = [f"{'module':<36} {'lines':>6} {'branches':>8}", *(result.row() for result in results)]
     sys.stdout.write("\n".join(rows) + "\n")
     return 0 if all(result.enough for result in results) else 1

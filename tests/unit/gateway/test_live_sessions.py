@@ -89,12 +89,25 @@ def test_restart_waits_for_those_who_still_have_something_to_say() -> None:
     async def scenario() -> None:
         rig = Rig()
         at_once, later = rig.join(), rig.join(leaves_at="never")
+        rig.sessions.started("call")
         restarting = asyncio.create_task(rig.sessions.restart(60.0))
         await turns()
-        assert not restarting.done()
-        rig.sessions.left(later)
-        await restarting
         assert (at_once.calls, later.calls) == (["restart"], ["restart"])
+        rig.sessions.left(later)
+        await turns()
+        assert not restarting.done()
+        rig.sessions.ended("call")
+        await restarting
+
+    run(scenario())
+
+
+def test_connections_without_a_session_are_not_waited_for_as_long() -> None:
+    async def scenario() -> None:
+        rig = Rig()
+        idle = rig.join(leaves_at="restart_now")
+        await rig.sessions.restart(60.0)
+        assert idle.calls == ["restart", "restart_now"]
 
     run(scenario())
 
