@@ -98,12 +98,13 @@ def measure(module: str) -> Covered:
 
 
 def _result(module: str, meter: coverage.Coverage) -> Covered:
-    with tempfile.NamedTemporaryFile(suffix=".json") as report:
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.json"
         try:
-            meter.json_report(outfile=report.name)
+            meter.json_report(outfile=str(report))
         except coverage.exceptions.NoDataError:
             return Covered(module, trouble="its tests do not import it")
-        totals = msgspec.json.decode(Path(report.name).read_bytes())["totals"]
+        totals = msgspec.json.decode(report.read_bytes())["totals"]
     return Covered(
         module,
         lines=_percent(totals["covered_lines"], totals["num_statements"]),

@@ -16,7 +16,15 @@ from common.audio import ms_to_samples
 from common.checkpoint import Checkpoint
 from common.events import EndpointReason
 from common.silence import SilenceSchedule
-from worker.pipeline.hop import END_LAG, HOP_SAMPLES, ONSET_LAG, SPEECH_LEAVES, Hop, SpeechDetector
+from worker.pipeline.hop import (
+    END_LAG,
+    HOP_SAMPLES,
+    ONSET_LAG,
+    SPEECH_ENTERS,
+    SPEECH_LEAVES,
+    Hop,
+    SpeechDetector,
+)
 
 # Audio decoded ahead of the first sound, so that a soft first consonant is heard.
 PRE_ROLL: Final = ms_to_samples(200)
@@ -24,6 +32,8 @@ PRE_ROLL: Final = ms_to_samples(200)
 TAIL: Final = ms_to_samples(300)
 # A silence this long, quiet at its end, is a checkpoint.
 SILENCE_CHECKPOINT: Final = ms_to_samples(4_000)
+# So is this much of anything else without speech: a noisy room must not keep its audio for ever.
+NOISE_CHECKPOINT: Final = ms_to_samples(20_000)
 _QUIET_HOPS: Final = 10
 _QUIET_SPEECH: Final = 0.15
 # A pause of this many hops is a better place to cut than any quiet hop.
@@ -139,8 +149,16 @@ class Segmenter:
         if self._detector.speaking:
             return [Opened(self._opened())]
         self._quiet_run = self._quiet_run + 1 if hop.speech < _QUIET_SPEECH else 0
-        rested = hop.end - self._checkpoint.vad_from >= SILENCE_CHECKPOINT and self._quiet_run >= _QUIET_HOPS
-        return [Rested(self._rest(hop.end))] if rested else []
+        return [Rested(self._rest(hop.end))] if self._rest_due(hop) else []
+
+    def _rest_due(self, hop: Hop) -> bool:
+        waited = hop.end - self._checkpoint.vad_from
+        quiet = self._quiet_run >= _QUIET_HOPS
+        return (
+            waited >= SILENCE_CHECKPOINT
+            if quiet
+            else waited >= NOISE_CHECKPOINT and hop.speech < SPEECH_ENTERS
+        )
 
     def _opened(self) -> OpenSegment:
         start = max(self._detector.onset, self._checkpoint.audio_from)

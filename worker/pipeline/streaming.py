@@ -151,9 +151,10 @@ class StreamingPipeline:
 
     def needs(self, decode: Decode) -> bool:
         """A decode has failed: whether the session cannot go on without it."""
-        if self._speculation is not None and self._speculation.audio_to == decode.end:
+        speculation = self._speculation
+        if decode.kind is DecodeKind.SPECULATIVE and speculation and speculation.audio_to == decode.end:
             # Stays, so that the same audio is not tried at once again; it matches no final.
-            self._speculation.audio_to = _FAILED
+            speculation.audio_to = _FAILED
         return self._transcript.awaits(decode.segment, decode.end)
 
     # --- segments ------------------------------------------------------------------------------

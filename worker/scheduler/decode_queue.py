@@ -31,8 +31,8 @@ class DecodeQueue(Generic[Owner]):
     """At most one request of a kind and segment for each owner, so its length is bounded by its owners."""
 
     def __init__(self) -> None:
-        self._entries: dict[tuple[Owner, DecodeKind, int], tuple[int, Queued[Owner]]] = {}
-        self._arrivals = 0
+        # In the order of arrival, which decides between equals.
+        self._entries: dict[tuple[Owner, DecodeKind, int], Queued[Owner]] = {}
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -42,24 +42,22 @@ class DecodeQueue(Generic[Owner]):
         replaced = self._replaced_by(request)
         for old in replaced:
             del self._entries[_key(old)]
-        self._arrivals += 1
-        self._entries[_key(request)] = (self._arrivals, request)
+        self._entries[_key(request)] = request
         return replaced
 
     def pop(self) -> Queued[Owner] | None:
         """The best request now, taken out."""
         if not self._entries:
             return None
-        _, request = min(self._entries.values(), key=_rank)
+        request = min(self._entries.values(), key=_rank)
         del self._entries[_key(request)]
         return request
 
     def promote(self, owner: Owner, segment: int, deadline: float) -> bool:
         """A queued speculation is wanted as the final; False if it is not queued."""
-        entry = self._entries.pop((owner, DecodeKind.SPECULATIVE, segment), None)
-        if entry is None:
+        old = self._entries.pop((owner, DecodeKind.SPECULATIVE, segment), None)
+        if old is None:
             return False
-        old = entry[1]
         self.push(Queued(owner, DecodeKind.FINAL, segment, old.start, old.end, deadline))
         return True
 
@@ -72,20 +70,17 @@ class DecodeQueue(Generic[Owner]):
             del self._entries[key]
 
     def oldest_deadline(self, kind: DecodeKind) -> float | None:
-        return min(
-            (entry.deadline for _, entry in self._entries.values() if entry.kind is kind), default=None
-        )
+        return min((entry.deadline for entry in self._entries.values() if entry.kind is kind), default=None)
 
     def _replaced_by(self, request: Queued[Owner]) -> list[Queued[Owner]]:
         kinds = {DecodeKind.FINAL: (DecodeKind.FINAL, DecodeKind.SPECULATIVE, DecodeKind.PARTIAL)}
         keys = [(request.owner, kind, request.segment) for kind in kinds.get(request.kind, (request.kind,))]
-        return [self._entries[key][1] for key in keys if key in self._entries]
+        return [self._entries[key] for key in keys if key in self._entries]
 
 
 def _key(request: Queued[Owner]) -> tuple[Owner, DecodeKind, int]:
     return request.owner, request.kind, request.segment
 
 
-def _rank(entry: tuple[int, Queued[Owner]]) -> tuple[DecodeKind, float, int]:
-    arrival, request = entry
-    return request.kind, request.deadline, arrival
+def _rank(request: Queued[Owner]) -> tuple[DecodeKind, float]:
+    return request.kind, request.deadline

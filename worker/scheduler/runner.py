@@ -66,7 +66,7 @@ class DecodeScheduler:
         return 0.0 if oldest is None else max(0.0, self._clock.now() - oldest)
 
     async def run(self) -> None:
-        """Serve until cancelled. Raises `EngineDead` once the engine can do no more."""
+        """Serve until cancelled. Raises a group with `EngineDead` once the engine can do no more."""
         async with asyncio.TaskGroup() as decodes:
             while True:
                 await self._wake.wait()

@@ -69,7 +69,8 @@ class VadPool:
         hops = np.stack([samples for _, samples in batch])
         states = [source.vad_state for source, _ in batch]
         loop = asyncio.get_running_loop()
-        speech, states = await loop.run_in_executor(self._thread, self._forward, hops, states)
+        speech, states, busy_s = await loop.run_in_executor(self._thread, self._forward, hops, states)
+        self._metrics.busy("vad", busy_s)
         self.ticks += 1
         for (source, samples), probability, state in zip(batch, speech, states, strict=True):
             source.hop_done(samples, probability, state)
@@ -77,11 +78,11 @@ class VadPool:
 
     def _forward(
         self, hops: npt.NDArray[np.float32], states: list[VadState]
-    ) -> tuple[list[float], list[VadState]]:
+    ) -> tuple[list[float], list[VadState], float]:
+        """In the thread; timed here, so that waiting for the loop does not count as work."""
         began = self._clock.now()
-        answer = self._model.forward(hops, states)
-        self._metrics.busy("vad", self._clock.now() - began)
-        return answer
+        speech, following = self._model.forward(hops, states)
+        return speech, following, self._clock.now() - began
 
     def _gather(self) -> list[tuple[HopSource, Samples]]:
         offered, self._ready = self._ready, {}

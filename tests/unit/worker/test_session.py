@@ -1,13 +1,11 @@
 from __future__ import annotations
 
-import logging
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
 from common.audio import BYTES_PER_SAMPLE, ms_to_samples, seconds_to_samples
 from common.checkpoint import Checkpoint
-from common.errors import SessionEvicted
 from common.events import Committed, EndpointReason, Partial, SessionOptions, Settled, SpeechStarted, Stopped
 from common.events import Final as FinalEvent
 from common.link import Credit, FrameType
@@ -29,10 +27,6 @@ SILENCE: Final = sound((QUIET, 9.0))
 def stop(rig: SessionRig, session: WorkerSession) -> None:
     session.mark(Mark.STOP)
     rig.pool.work()
-
-
-def broken(*arguments: Any) -> Any:
-    raise RuntimeError("a bug")
 
 
 def test_a_sentence_is_announced_shown_locked_and_settled_in_this_order() -> None:
@@ -116,95 +110,6 @@ def test_commit_locks_what_was_said_and_the_session_goes_on() -> None:
     rig.hear(session, SENTENCE)
     rig.scheduler.answer("tried")
     assert sent.texts == ["ever", "tried"]
-
-
-def test_a_failed_partial_is_replaced_by_the_next_one() -> None:
-    rig = SessionRig()
-    session, sent = rig.open()
-    rig.hear(session, SPEECH)
-    taken = rig.scheduler.take()
-    assert taken is not None and taken[1].kind is DecodeKind.PARTIAL
-    taken[0].decode_failed(taken[1])
-    rig.hear(session, SPEECH)
-    rig.scheduler.answer("ever")
-    assert [partial.text for partial in sent.all(Partial)] == ["ever"]
-    assert session.life is SessionLife.LIVE
-
-
-def test_a_failed_final_ends_the_session_and_says_so() -> None:
-    rig = SessionRig()
-    session, sent = rig.open()
-    rig.hear(session, SENTENCE)
-    taken = rig.scheduler.take()
-    assert taken is not None
-    taken[0].decode_failed(taken[1])
-    assert sent.failure == "engine_failed"
-    assert session.life is SessionLife.FAILED
-
-
-@pytest.mark.parametrize("method", ["push_hop", "next_hop", "carry_out_marks", "apply"])
-def test_a_bug_in_one_session_ends_it_and_no_other(
-    method: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    rig = SessionRig()
-    (unlucky, lost), (other, sent) = rig.open("unlucky"), rig.open("other")
-    monkeypatch.setattr(unlucky.pipeline, method, broken)
-    with caplog.at_level(logging.ERROR):
-        for session in (unlucky, other):
-            rig.hear(session, SENTENCE)
-        while rig.scheduler.take_and_answer("ever"):
-            rig.pool.work()
-    assert lost.failure == "internal" and unlucky.life is SessionLife.FAILED
-    assert (sent.texts, sent.failure, other.life) == (["ever"], None, SessionLife.LIVE)
-    assert [vars(record)["session"] for record in caplog.records] == ["unlucky"]
-
-
-def test_audio_that_is_gone_when_it_is_decoded_is_a_bug_and_ends_the_session() -> None:
-    rig = SessionRig()
-    session, sent = rig.open()
-    rig.hear(session, SENTENCE)
-    session.pipeline.timeline.trim(seconds_to_samples(1))
-    assert rig.scheduler.take() is not None
-    assert (sent.failure, rig.scheduler.served) == ("internal", [])
-
-
-def test_a_session_that_has_ended_is_silent_whatever_comes_back() -> None:
-    rig = SessionRig()
-    session, sent = rig.open()
-    rig.hear(session, sound((LOUD, 1.0), (QUIET, 0.5)))
-    taken = rig.scheduler.take()
-    session.fail(SessionEvicted(), SessionLife.EVICTED)
-    said = list(sent.frames)
-    assert taken is not None
-    taken[0].decoded(taken[1], Hypothesis("late", 0.0))
-    taken[0].decode_failed(taken[1])
-    assert session.request_for(taken[1]) is None
-    session.hop_done(session.pipeline.timeline.samples(0, 512), 0.9, 0.9)
-    assert session.next_hop() is None
-    session.end(SessionLife.DROPPED)
-    assert (sent.frames, session.life) == (said, SessionLife.EVICTED)
-    assert sent.failure == "session_evicted"
-
-
-def test_ending_leaves_the_vad_and_the_engine_once() -> None:
-    rig = SessionRig()
-    session, _ = rig.open()
-    rig.hear(session, SPEECH)
-    rig.pool.offer(session)
-    session.end(SessionLife.DROPPED)
-    session.end(SessionLife.FAILED)
-    assert not rig.pool.sources and len(rig.scheduler.queue) == 0
-    assert rig.metric("asr_sessions_ended_total", outcome="dropped") == 1
-    assert rig.metric("asr_sessions_ended_total", outcome="failed") is None
-
-
-def test_a_bug_between_stop_marks_and_hops_sends_only_one_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    rig = SessionRig()
-    session, sent = rig.open()
-    monkeypatch.setattr(session.pipeline, "carry_out_marks", broken)
-    for _ in range(3):
-        stop(rig, session)
-    assert sent.kinds == [FrameType.FAILED]
 
 
 def test_the_vad_forgets_at_every_endpoint() -> None:

@@ -9,8 +9,9 @@ from common.checkpoint import ORIGIN, Checkpoint
 from common.events import EndpointReason, ScheduleStep
 from common.silence import NAMED_STEPS, SilenceSchedule
 from tests.support.hops import hops
-from worker.pipeline.hop import END_LAG, HOP_SAMPLES, ONSET_LAG
+from worker.pipeline.hop import END_LAG, HOP_SAMPLES, ONSET_LAG, Hop
 from worker.pipeline.segmenter import (
+    NOISE_CHECKPOINT,
     PRE_ROLL,
     SILENCE_CHECKPOINT,
     TAIL,
@@ -193,3 +194,13 @@ def test_after_a_cut_in_speech_the_segment_is_open_before_the_first_hop() -> Non
     assert machine.open_segment == OpenSegment(3, 5_120, 5_120)
     assert machine.state is SegmenterState.SPEECH
     assert machine.required_silence(5_120) == ms_to_samples(500)
+
+
+def test_noise_that_is_never_quiet_is_settled_all_the_same() -> None:
+    machine = segmenter()
+    actions: list[SegmentAction] = []
+    for index in range(NOISE_CHECKPOINT // HOP_SAMPLES + 1):
+        actions += machine.advance(Hop(index * HOP_SAMPLES, (index + 1) * HOP_SAMPLES, 0.25, 0.01))
+    (rested,) = actions
+    assert isinstance(rested, Rested)
+    assert NOISE_CHECKPOINT <= rested.checkpoint.vad_from < NOISE_CHECKPOINT + HOP_SAMPLES
