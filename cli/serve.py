@@ -22,6 +22,7 @@ from cli.supervisor.policy import Halt
 from cli.supervisor.ports import check_ports, needed_ports
 from cli.supervisor.run_dir import NOTIFY_NAME, open_run_dir, write_settings
 from cli.supervisor.supervisor import Supervisor
+from common.addresses import http_url, reachable_host
 from common.clock import MonotonicClock
 from common.logs import configure_logs
 from common.notify import notify_ready
@@ -65,8 +66,8 @@ def _supervisor(
     settings: Settings, run_dir: Path, notify: NotifySocket, metrics: SupervisorMetrics
 ) -> Supervisor:
     environ = child_environ(os.environ, notify.path, sys.path, os.getcwd())
-    surroundings = Surroundings(environ, notify, metrics, MonotonicClock())
-    specs = plan_children(settings, write_settings(settings, run_dir))
+    surroundings = Surroundings(environ, notify, metrics, MonotonicClock(), settings.boot_timeout)
+    specs = plan_children(settings, write_settings(settings, run_dir), os.getpid())
     return Supervisor([Keeper(spec, surroundings) for spec in specs], lambda: _announce(settings))
 
 
@@ -94,23 +95,17 @@ def _announce(settings: Settings) -> None:
 
 def addresses(settings: Settings) -> list[str]:
     """Where to connect, one line each."""
-    ops = f"http://{_reachable(settings.ops_host)}"
+
+    def ops(port: int) -> str:
+        return http_url(settings.ops_host, port)
+
     return [
-        f"live ws://{_reachable(settings.host)}:{settings.port}",
-        f"http http://{_reachable(settings.http_host)}:{settings.http_port}",
+        f"live ws://{reachable_host(settings.host)}:{settings.port}",
+        f"http {http_url(settings.http_host, settings.http_port)}",
         *(
-            f"ops gateway-{index} {ops}:{settings.gateway_ops_port + index}"
+            f"ops gateway-{index} {ops(settings.gateway_ops_port + index)}"
             for index in range(settings.gateways)
         ),
-        *(
-            f"ops worker-{index} {ops}:{settings.worker_ops_port + index}"
-            for index in range(settings.workers)
-        ),
-        f"ops supervisor {ops}:{settings.supervisor_ops_port}",
+        *(f"ops worker-{index} {ops(settings.worker_ops_port + index)}" for index in range(settings.workers)),
+        f"ops supervisor {ops(settings.supervisor_ops_port)}",
     ]
-
-
-def _reachable(host: str) -> str:
-    """An address that a client on this machine can connect to, as it is written in a URL."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    return f"[{host}]" if ":" in host else host

@@ -149,6 +149,6 @@ def _explained(error: AudioFileError | StreamError, server: str) -> str:
     if isinstance(error, AudioFileError):
         return str(error)
     if error.code == "no_server":
-        return f"no server at {server}: start one with `make serve`"
+        return f"no server at {server}: start one with `voxshard serve`"
     known = BY_CODE.get(error.code)
     return f"{error}; {known.action}" if known else str(error)

@@ -43,7 +43,7 @@ def decode_file(path: Path) -> Iterator[bytes]:
     with _opened(path) as container:
         resampler = av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
         for decoded in container.decode(audio=0):
-            yield from map(_pcm, resampler.resample(decoded))
+            yield from map(_pcm, _resampled(resampler, decoded, path))
         yield from map(_pcm, resampler.resample(None))
 
 
@@ -137,6 +137,14 @@ def _opened(path: Path) -> Iterator[InputContainer]:
             yield container
     except av.FFmpegError as error:
         raise AudioFileError(f"{path}: {error.strerror}") from error
+
+
+def _resampled(resampler: av.AudioResampler, frame: av.AudioFrame, path: Path) -> list[av.AudioFrame]:
+    try:
+        return resampler.resample(frame)
+    except av.FFmpegError:
+        # Some of these are ValueErrors too, and say themselves what is wrong.
+        raise
     except ValueError as error:
         raise AudioFileError(f"{path}: the audio format changes inside the file") from error
 

@@ -18,6 +18,7 @@ from typing import Final, Self
 
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
+from websockets.protocol import State
 
 from client.connection import (
     NORMAL_CLOSE,
@@ -143,13 +144,15 @@ class StreamClient:
     async def finish(self, timeout_s: float = FINISH_TIMEOUT_S) -> list[Sentence]:
         """Send STOP, wait for `stopped`, return all sentences; no message for `timeout_s` is a failure."""
         self._require_streaming()
-        self._move(StreamState.FINISHING)
+        # On a connection that is closing STOP is not sent, and a `stopped` still unread is no answer to it.
+        if self._connection.state is State.OPEN:
+            self._move(StreamState.FINISHING)
         await self._within(timeout_s, self._send("STOP"))
         await self._leave(StreamState.FINISHING, timeout_s)
         return list(self._view.sentences)
 
     async def updates(self) -> AsyncIterator[Update]:
-        """Every message of the server, from the first one to `stopped`; for one caller at a time.
+        """Every message of the server, up to the `stopped` that answers `finish`; for one caller at a time.
 
         A caller that falls far behind misses the oldest results. An error that the session
         outlives is an update; one that ends it is yielded, then raised.
@@ -224,7 +227,8 @@ class StreamClient:
         match message:
             case Started():
                 self._move(StreamState.STREAMING)
-            case Stopped():
+            # One that nobody asked for: the server ends the session, and says why in what follows.
+            case Stopped() if self._state is StreamState.FINISHING:
                 self._move(StreamState.STOPPED)
             case ErrorEvent() if message.ends_session:
                 self._fail(session_error(message))

@@ -1,7 +1,7 @@
 """What the server said, as records, and the transcript that follows from it. Pure: no socket, no clock.
 
-Every message carries `seq`, 1, 2, 3 ... without a gap. A result repeats all locked sentences of the session,
-so a client may skip any result but the last one.
+Every message carries `seq`, 1, 2, 3 ... without a gap, and from 1 again after `stopped`. A result repeats all
+locked sentences of the session, so a client may skip any result but the last one.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def decode_message(text: str) -> Message:
 
 
 class TranscriptView(msgspec.Struct, frozen=True):
-    """The transcript after message number `seq`; `worker` is the one that decodes now."""
+    """The transcript after message number `seq`, 0 after `stopped`; `worker` is the one that decodes now."""
 
     session_id: str = ""
     worker: str = ""
@@ -129,6 +129,8 @@ class TranscriptView(msgspec.Struct, frozen=True):
             # A session that got no audio has no result at all.
             case Stopped() if self.duration_ms and not self.is_final:
                 raise ProtocolBroken("`stopped` came without a final result")
+            case Stopped():
+                return msgspec.structs.replace(self, seq=0)
         return msgspec.structs.replace(self, seq=message.seq)
 
     def _with_result(self, result: Result) -> TranscriptView:

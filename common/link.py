@@ -23,6 +23,7 @@ from common.events import Final as FinalEvent
 LINK_VERSION: Final = 1
 HEADER: Final = struct.Struct("!IIBBHI")
 LINK_STREAM: Final = 0
+SEQUENCE_MASK: Final = 0xFFFFFFFF
 # Larger than any frame a client may send (64 KiB) and than any transcript message; a length beyond it
 # means that the two ends have lost step, and the link is cut.
 MAX_PAYLOAD_BYTES: Final = 1 << 20
@@ -73,7 +74,7 @@ class Opened(msgspec.Struct, frozen=True, array_like=True):
     credit: int
 
 
-class Configured(msgspec.Struct, frozen=True, array_like=True):
+class NewOptions(msgspec.Struct, frozen=True, array_like=True):
     options: SessionOptions
 
 
@@ -86,7 +87,7 @@ class Credit(msgspec.Struct, frozen=True, array_like=True):
 class Load(msgspec.Struct, frozen=True, array_like=True):
     """A worker's state, sent when it changes and at every heartbeat.
 
-    `progress` counts decodes and VAD ticks: a worker whose compute hangs stops counting.
+    `progress` counts decodes and VAD ticks.
     """
 
     ready: bool
@@ -104,7 +105,7 @@ class Nothing(msgspec.Struct, frozen=True, array_like=True):
 PAYLOADS: Final[dict[FrameType, Any]] = {
     FrameType.HELLO: Hello,
     FrameType.OPEN: Open,
-    FrameType.CONFIGURE: Configured,
+    FrameType.CONFIGURE: NewOptions,
     FrameType.COMMIT: Nothing,
     FrameType.STOP: Nothing,
     FrameType.CLOSE: Nothing,
@@ -140,7 +141,7 @@ class Frame(msgspec.Struct, frozen=True):
 
 
 def encode_audio(stream: int, epoch: int, first_sample: int, pcm: bytes) -> bytes:
-    header = HEADER.pack(len(pcm), stream, FrameType.AUDIO, 0, epoch, first_sample & 0xFFFFFFFF)
+    header = HEADER.pack(len(pcm), stream, FrameType.AUDIO, 0, epoch, first_sample & SEQUENCE_MASK)
     return header + pcm
 
 

@@ -26,7 +26,7 @@ class LinkOwner(Protocol):
 class LinkTransport(asyncio.Protocol):
     """What is written within one turn of the event loop leaves in one system call.
 
-    Its send buffer is bounded by credit: each session may have only so much audio in flight.
+    Its send buffer is bounded by credit, which each session needs for audio; other frames are few and small.
     """
 
     def __init__(self, owner: LinkOwner) -> None:

@@ -14,11 +14,14 @@ BOOT_FAILED: Final = 3
 _PR_SET_PDEATHSIG: Final = 1
 
 
-def end_with_parent() -> None:
-    """Linux: be sent SIGTERM when the parent dies, so that a killed supervisor leaves no process behind."""
+def end_with_parent(parent: int) -> None:
+    """Linux: be sent SIGTERM when the process `parent` dies, so that killing it leaves no process behind.
+
+    `parent` comes from the parent itself: once it is dead, getppid() no longer tells who it was. Raises
+    `SystemExit` if it is dead already.
+    """
     if not sys.platform.startswith("linux"):
         return
-    parent = os.getppid()
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent:
         raise SystemExit("the supervisor died while this process was starting")

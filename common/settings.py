@@ -74,6 +74,7 @@ class Settings(BaseSettings):
         default=8_000, ge=1_000, description="newest audio that a partial is decoded from"
     )
 
+    boot_timeout: float = Field(default=60.0, gt=0, description="seconds a child may take to become ready")
     session_timeout: float = Field(
         default=60.0, gt=0, description="seconds without a sign of its gateway: evicted"
     )

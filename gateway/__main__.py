@@ -1,10 +1,15 @@
-"""`python -m gateway --index I --settings FILE`: how the supervisor starts a gateway."""
+"""`python -m gateway --index I --settings FILE --parent PID`: how the supervisor starts a gateway."""
 
 from __future__ import annotations
 
 from common.child import child_arguments
-from gateway.process import run
+from common.process import end_with_parent
 
 if __name__ == "__main__":
     arguments = child_arguments("gateway")
+    end_with_parent(arguments.parent)
+
+    # Only now, as it takes seconds: a process whose supervisor is gone does not begin.
+    from gateway.process import run
+
     run(arguments.settings, arguments.index)

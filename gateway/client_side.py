@@ -41,14 +41,14 @@ class ClientSide:
                 self._send_next(connection)
             connection.close(code, reason)
 
-    def pause(self, paused: bool) -> None:
-        """Stop or go on reading from the client."""
+    def set_reading(self, wanted: bool) -> None:
+        """Read from the client, or leave what it sends in its socket."""
         if self._connection is None:
             return
-        if paused:
-            self._connection.pause_reading()
-        else:
+        if wanted:
             self._connection.resume_reading()
+        else:
+            self._connection.pause_reading()
 
     def stalled_s(self, now: float) -> float:
         """How long the client has read nothing although something waits for it."""

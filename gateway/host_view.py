@@ -17,6 +17,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
+from common.addresses import http_url
 from common.ops_client import FetchFailed, fetch_text
 from common.settings import Settings
 
@@ -68,11 +69,15 @@ class WorkerSilent(Exception):
     """The worker has no usable answer on its ops port."""
 
 
+def gateway_metrics_url(settings: Settings, index: int) -> str:
+    """Where gateway `index` shows its own metrics."""
+    return http_url(settings.ops_host, settings.gateway_ops_port + index, "/metrics")
+
+
 def other_gateways(settings: Settings, index: int) -> list[GatewayRow]:
     """Rows of the gateways of this host except number `index`, as they are shown if they do not answer."""
-    host = f"[{settings.ops_host}]" if ":" in settings.ops_host else settings.ops_host
     return [
-        GatewayRow(str(other), None, DOWN, 0, f"http://{host}:{settings.gateway_ops_port + other}/metrics")
+        GatewayRow(str(other), None, DOWN, 0, gateway_metrics_url(settings, other))
         for other in range(settings.gateways)
         if other != index
     ]

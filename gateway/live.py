@@ -145,13 +145,13 @@ class LiveConnection:
                 self._session.stream.commit()
             case Stop():
                 self._session.stream.stop()
-                self._client.pause(True)
             case KeepAlive():
                 pass
             case _:
                 assert_never(command)
         if self._state is not SessionState.CLOSED:
             self._state = following
+            self._read_or_wait()
 
     @property
     def _session(self) -> _Running:
@@ -161,15 +161,10 @@ class LiveConnection:
     def _start(self) -> None:
         name = self._names.next_id
         self._services.sessions.check_free(name)
-        try:
-            stream = self._services.pool.open(name, self._client.dialect.options, self)
-        except NoWorker as error:
-            self._services.metrics.rejected(error.code)
-            raise
+        stream = self._services.pool.open(name, self._client.dialect.options, self)
         self._running = _Running(name, stream)
         self._services.sessions.started(name)
         self._intake.session_begins()
-        self._client.pause(True)
 
     def _configure(self, options: SessionOptions, changed: str) -> None:
         if self._running is not None:
@@ -177,10 +172,16 @@ class LiveConnection:
         self._say(Configured(options, changed))
 
     def _audio(self, pcm: bytes) -> None:
+        if not pcm:
+            return
         running = self._session
         running.stream.audio(pcm)
         running.credit -= pcm16_samples(pcm)
-        self._client.pause(running.credit <= 0)
+
+    def _read_or_wait(self) -> None:
+        """Nothing is read of a client whose session opens, finishes, or has more than its worker can take."""
+        full = self._running is not None and self._running.credit <= 0
+        self._client.set_reading(not full and self._state not in HOLDING)
 
     # --- SessionListener -----------------------------------------------------------------------
 
@@ -198,11 +199,11 @@ class LiveConnection:
                 # A client that was not read from could not be heard.
                 self._intake.heard_at = self._services.clock.now()
             self._running.credit += samples
-            self._client.pause(self._running.credit <= 0 or self._state in HOLDING)
+            self._read_or_wait()
 
     def event(self, event: Event) -> None:
         if isinstance(event, Failed):
-            self._running_ended()
+            self._end_session(tell_worker=False)
             self._fail(BY_CODE.get(event.code, InternalError)(), said=event)
             return
         self._say(event)
@@ -210,28 +211,28 @@ class LiveConnection:
             self._finished(event)
 
     def worker_lost(self) -> None:
-        self._running_ended()
+        self._end_session(tell_worker=False)
         self._fail(WorkerLost())
+
+    def broken(self) -> None:
+        self._end_session(tell_worker=True)
+        self._close(CloseCode.INTERNAL_ERROR, InternalError.code)
 
     def _finished(self, stopped: Stopped) -> None:
         """All is said: idle again, and whatever the client sent in the meantime counts now."""
-        self._running_ended()
+        self._end_session(tell_worker=False)
         self._intake.heard_at = self._services.clock.now()
         if self._state is not SessionState.CLOSED:
             self._state = next_state(self._state, stopped)
         if self._ends_with is not None:
             self._fail(self._ends_with)
             return
-        self._client.pause(False)
+        self._read_or_wait()
         self._obey_held()
 
     def _obey_held(self) -> None:
         for message in self._intake.release():
             self._receive(message)
-
-    def _running_ended(self) -> None:
-        """The worker has ended the session by itself."""
-        self._end_session(tell_worker=False)
 
     def _end_session(self, *, tell_worker: bool) -> None:
         running, self._running = self._running, None
@@ -244,6 +245,8 @@ class LiveConnection:
 
     def _fail(self, error: VoxshardError, said: Failed | None = None) -> None:
         """Say what is wrong; close as well if the session cannot outlive it."""
+        if isinstance(error, NoWorker):
+            self._services.metrics.rejected(error.code)
         self._say(said or Failed(error.code, error.text))
         if error.close_code is not None:
             self._close(error.close_code, error.code)

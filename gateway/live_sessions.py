@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Collection
+import logging
+from collections.abc import Callable, Collection
 from typing import Final, Protocol
 
 from common.errors import SessionInUse
 from gateway.metrics import GatewayMetrics
+
+log = logging.getLogger(__name__)
 
 # For close frames to leave; nobody waits for clients that do not answer.
 CLOSE_FRAMES_S: Final = 0.5
@@ -20,6 +23,8 @@ class Limited(Protocol):
     def restart(self) -> None: ...
 
     def restart_now(self) -> None: ...
+
+    def broken(self) -> None: ...
 
 
 class LiveSessions:
@@ -55,17 +60,23 @@ class LiveSessions:
         self._report()
 
     def check_limits(self, now: float) -> None:
-        for connection in list(self._connections):
-            connection.check_limits(now)
+        self._tell_all(lambda connection: connection.check_limits(now))
 
     async def restart(self, grace_s: float) -> None:
         """Send everybody away: sessions have `grace_s` to be finished, connections a moment to be closed."""
-        for connection in list(self._connections):
-            connection.restart()
+        self._tell_all(lambda connection: connection.restart())
         await self._until_none(self._ids, grace_s)
-        for connection in list(self._connections):
-            connection.restart_now()
+        self._tell_all(lambda connection: connection.restart_now())
         await self._until_none(self._connections, CLOSE_FRAMES_S)
+
+    def _tell_all(self, tell: Callable[[Limited], None]) -> None:
+        for connection in list(self._connections):
+            try:
+                tell(connection)
+            except Exception:
+                # Whatever goes wrong in one connection must not keep the others from being told.
+                log.exception("live connection failed")
+                connection.broken()
 
     async def _until_none(self, of: Collection[object], seconds: float) -> None:
         with contextlib.suppress(TimeoutError):

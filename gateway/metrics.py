@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
+
+from common.errors import TABLE
+
+_CODES: Final = frozenset({*range(1000, 1015), *(error.close_code for error in TABLE)})
 
 
 class GatewayMetrics:
@@ -49,7 +55,8 @@ class GatewayMetrics:
         self._bytes.labels(self._gateway, "down").inc(size)
 
     def closed(self, code: int, reason: str) -> None:
-        self._closes.labels(self._gateway, str(code), reason).inc()
+        # Codes come from clients too; they must not be able to make series without end.
+        self._closes.labels(self._gateway, str(code) if code in _CODES else "other", reason).inc()
 
     def rejected(self, reason: str) -> None:
         self._rejections.labels(self._gateway, reason).inc()

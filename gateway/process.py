@@ -16,11 +16,11 @@ from common.events import SessionOptions
 from common.logs import configure_logs
 from common.notify import notify_ready
 from common.ops_server import OpsPortTaken, OpsServer, Reply, json_reply, metrics_reply, ready_reply
-from common.process import BOOT_FAILED, end_with_parent, wait_for_stop_signal
+from common.process import BOOT_FAILED, wait_for_stop_signal
 from common.settings import Settings
 from common.silence import parse_schedule
 from gateway.dialects.option_texts import parse_hotwords
-from gateway.host_view import GatewayRow, HostView, other_gateways
+from gateway.host_view import GatewayRow, HostView, gateway_metrics_url, other_gateways
 from gateway.http import HttpServer, create_app
 from gateway.live import LiveConnection
 from gateway.live_services import LiveServices
@@ -52,7 +52,7 @@ class GatewayProcess:
         self._clock = MonotonicClock()
         self._metrics = GatewayMetrics(str(index))
         self._sessions = LiveSessions(self._metrics)
-        me = (str(index), self._metrics_url(index))
+        me = (str(index), gateway_metrics_url(settings, index))
         seed = settings.placement_seed
         self._pool = WorkerPool(settings.run_dir, settings.workers, seed, me, self._clock)
         self._services = LiveServices(
@@ -64,9 +64,6 @@ class GatewayProcess:
             idle_timeout_s=settings.idle_timeout,
             slow_reader_timeout_s=settings.slow_reader_timeout,
         )
-
-    def _metrics_url(self, index: int) -> str:
-        return f"http://{self._settings.ops_host}:{self._settings.gateway_ops_port + index}/metrics"
 
     async def serve(self) -> None:
         """Until a stop signal."""
@@ -114,7 +111,7 @@ class GatewayProcess:
             pid=os.getpid(),
             state="ready" if self._pool.ready else "not_ready",
             sessions=self._sessions.count,
-            metrics_url=self._metrics_url(self._index),
+            metrics_url=gateway_metrics_url(self._settings, self._index),
         )
 
     def _host_view(self) -> HostView:
@@ -159,8 +156,6 @@ def _read_hotwords(file: Path) -> tuple[str, ...]:
 def run(settings: Settings, index: int) -> None:
     """Run gateway `index` until it is told to stop. Exits with `BOOT_FAILED` when it cannot."""
     configure_logs(f"gateway-{index}", settings.log_level)
-    if "NOTIFY_SOCKET" in os.environ:
-        end_with_parent()
     try:
         uvloop.run(GatewayProcess(settings, index).serve())
     except* (BootFailed, CannotListen, OpsPortTaken) as errors:

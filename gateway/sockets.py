@@ -16,16 +16,22 @@ class CannotListen(Exception):
         super().__init__(f"cannot listen on port {port} of {host}: {cause}")
 
 
-def bind_socket(host: str, port: int, *, reuse_port: bool = False) -> socket.socket:
+def bind_socket(
+    host: str, port: int, *, reuse_port: bool = False, receive_buffer_bytes: int | None = None
+) -> socket.socket:
     """A bound, listening TCP socket on the first address of `host`; port 0 takes any free one.
 
-    With `reuse_port` the processes of one user share the port. Raises `CannotListen`.
+    With `reuse_port` the processes of one user share the port. Accepted sockets have the receive buffer.
+    Raises `CannotListen`.
     """
     try:
         family, kind, number, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        return _listening(socket.socket(family, kind, number), address, reuse_port=reuse_port)
+        listener = socket.socket(family, kind, number)
+        if receive_buffer_bytes is not None:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
+        return _listening(listener, address, reuse_port=reuse_port)
     except (OSError, OverflowError) as error:
         cause = getattr(error, "strerror", None) or str(error)
         raise CannotListen(host, port, cause) from error

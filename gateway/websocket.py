@@ -49,7 +49,8 @@ async def serve(
     limits: Limits = DEFAULT_LIMITS,
 ) -> asyncio.Server:
     """Listen until the server is closed; connections outlive it. Raises `CannotListen`."""
-    listener = bind_socket(host, port, reuse_port=reuse_port)
+    # A client's pings wait behind the audio that it has sent; less of it fits into a small buffer.
+    listener = bind_socket(host, port, reuse_port=reuse_port, receive_buffer_bytes=limits.kernel_buffer_bytes)
     loop = asyncio.get_running_loop()
     return await loop.create_server(lambda: _Receiver(factory, limits), sock=listener, backlog=BACKLOG)
 

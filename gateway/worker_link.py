@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-from typing import Final, Protocol
+from collections.abc import Callable
+from typing import Final, Protocol, TypeVarTuple
 
 import msgspec
 
@@ -14,12 +15,12 @@ from common.clock import Clock
 from common.events import Event, SessionOptions
 from common.link import (
     LINK_VERSION,
-    Configured,
     Frame,
     FrameType,
     Hello,
     LinkError,
     Load,
+    NewOptions,
     Nothing,
     Open,
     encode_audio,
@@ -27,6 +28,8 @@ from common.link import (
 from common.link_transport import LinkTransport
 
 log = logging.getLogger(__name__)
+
+Arguments = TypeVarTuple("Arguments")
 
 # Until placements move, every session is in its first.
 FIRST_EPOCH: Final = 1
@@ -54,6 +57,10 @@ class SessionListener(Protocol):
 
     def worker_lost(self) -> None: ...
 
+    def broken(self) -> None:
+        """One of the others has raised; end this connection as well as it still can be."""
+        ...
+
 
 class SessionStream:
     """One session on a link."""
@@ -73,7 +80,7 @@ class SessionStream:
         self._sent += pcm16_samples(pcm)
 
     def configure(self, options: SessionOptions) -> None:
-        self._send(FrameType.CONFIGURE, Configured(options))
+        self._send(FrameType.CONFIGURE, NewOptions(options))
 
     def commit(self) -> None:
         self._send(FrameType.COMMIT, Nothing())
@@ -158,7 +165,7 @@ class WorkerLink:
         self._transport = None
         streams, self._streams = self._streams, {}
         for stream in streams.values():
-            stream.listener.worker_lost()
+            _tell(stream.listener, stream.listener.worker_lost)
 
     def frame(self, link: LinkTransport, frame: Frame) -> None:
         self.heard_at = self._clock.now()
@@ -190,14 +197,23 @@ class WorkerLink:
     def _deliver(self, listener: SessionListener, frame: Frame) -> None:
         match frame.kind:
             case FrameType.OPENED:
-                listener.opened()
-                listener.credit(frame.payload.credit)
+                _tell(listener, listener.opened)
+                _tell(listener, listener.credit, frame.payload.credit)
             case FrameType.CREDIT:
-                listener.credit(frame.payload.samples)
+                _tell(listener, listener.credit, frame.payload.samples)
             case FrameType.SETTLED:
                 # Nothing is kept for replay yet; the worker trims its own audio.
                 pass
             case kind if kind in _EVENTS:
-                listener.event(frame.payload)
+                _tell(listener, listener.event, frame.payload)
             case _:
                 raise LinkError(f"{frame.kind.name} is not for a gateway")
+
+
+def _tell(listener: SessionListener, callback: Callable[[*Arguments], None], *arguments: *Arguments) -> None:
+    """Whatever goes wrong in one live connection must not cut the link of all."""
+    try:
+        callback(*arguments)
+    except Exception:
+        log.exception("live connection failed")
+        listener.broken()

@@ -1,10 +1,15 @@
-"""`python -m worker --index J --settings FILE`: how the supervisor starts a worker."""
+"""`python -m worker --index J --settings FILE --parent PID`: how the supervisor starts a worker."""
 
 from __future__ import annotations
 
 from common.child import child_arguments
-from worker.process import run
+from common.process import end_with_parent
 
 if __name__ == "__main__":
     arguments = child_arguments("worker")
+    end_with_parent(arguments.parent)
+
+    # Only now, as it takes seconds: a process whose supervisor is gone does not begin.
+    from worker.process import run
+
     run(arguments.settings, arguments.index)

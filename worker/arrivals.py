@@ -14,6 +14,8 @@ class Arrivals:
     _times: list[float] = field(default_factory=list)
 
     def add(self, end: int, now: float) -> None:
+        if self._ends and self._ends[-1] == end:
+            return
         self._ends.append(end)
         self._times.append(now)
 

@@ -6,11 +6,13 @@ import asyncio
 import gc
 import logging
 import os
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Final
 
 import uvloop
 
+from common.addresses import http_url
 from common.clock import MonotonicClock
 from common.errors import EngineFailed
 from common.link import Load
@@ -18,7 +20,7 @@ from common.link_transport import LinkTransport
 from common.logs import configure_logs
 from common.notify import notify_ready
 from common.ops_server import OpsServer, json_reply, metrics_reply, ready_reply
-from common.process import BOOT_FAILED, end_with_parent, wait_for_stop_signal
+from common.process import BOOT_FAILED, wait_for_stop_signal
 from common.settings import Settings
 from worker.engines.base import EngineDead, SegmentEngine
 from worker.engines.registry import UnknownEngine, create_engine
@@ -58,7 +60,7 @@ class WorkerProcess:
         self._scheduler = DecodeScheduler(engine, self._metrics, clock)
         self._table = SessionTable(settings.session_timeout, self._metrics, clock)
         services = Services(self._vad, self._scheduler, self._metrics, clock, engine.capabilities, settings)
-        url = f"http://{settings.ops_host}:{settings.worker_ops_port + index}/metrics"
+        url = http_url(settings.ops_host, settings.worker_ops_port + index, "/metrics")
         self._links = GatewayLinks(hello_of(str(index), url), self._table, services, self._load)
         self._ready = False
 
@@ -80,7 +82,8 @@ class WorkerProcess:
             await self._serve_links()
         finally:
             ops.close()
-            await self._engine.close()
+        # Not when it has died: closing waits for calls that may never return.
+        await self._engine.close()
 
     async def _boot(self) -> OpsServer:
         try:
@@ -124,17 +127,17 @@ class WorkerProcess:
     async def _work_until_stopped(self) -> None:
         async with asyncio.TaskGroup() as tasks:
             serving = [
-                tasks.create_task(self._vad.run(), name="vad"),
-                tasks.create_task(self._run_scheduler(), name="scheduler"),
+                tasks.create_task(self._run_engine(self._vad.run()), name="vad"),
+                tasks.create_task(self._run_engine(self._scheduler.run()), name="scheduler"),
                 tasks.create_task(self._keep_house(), name="housekeeping"),
             ]
             await wait_for_stop_signal()
             for task in serving:
                 task.cancel()
 
-    async def _run_scheduler(self) -> None:
+    async def _run_engine(self, serving: Coroutine[None, None, None]) -> None:
         try:
-            await self._scheduler.run()
+            await serving
         except* EngineDead:
             # Said before the process ends, so that nobody takes the silence for an empty transcript.
             self._set_ready(False)
@@ -167,8 +170,6 @@ def _run_dir(settings: Settings) -> Path:
 def run(settings: Settings, index: int) -> None:
     """Run worker `index` until it is told to stop. Exits with `BOOT_FAILED` or `ENGINE_DIED`."""
     configure_logs(f"worker-{index}", settings.log_level)
-    if "NOTIFY_SOCKET" in os.environ:
-        end_with_parent()
     try:
         _run_dir(settings)
         process = WorkerProcess(settings, index, create_engine(settings))

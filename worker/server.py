@@ -11,7 +11,7 @@ import msgspec
 
 from common.errors import InternalError, VoxshardError
 from common.events import Failed
-from common.link import LINK_VERSION, Configured, Frame, FrameType, Hello, LinkError, Load, Open, Opened
+from common.link import LINK_VERSION, Frame, FrameType, Hello, LinkError, Load, NewOptions, Open, Opened
 from common.link_transport import LinkTransport
 from worker.pipeline.streaming import Mark
 from worker.session import Services, SessionLife, WorkerSession
@@ -90,6 +90,8 @@ class GatewayLinks:
             return
         try:
             self._deliver(link, session, frame)
+        except LinkError:
+            raise
         except Exception:
             # The boundary of a session: whatever goes wrong in it must not end the others.
             log.exception("session failed", extra={"session": session.id})
@@ -98,9 +100,11 @@ class GatewayLinks:
     def _deliver(self, link: LinkTransport, session: WorkerSession, frame: Frame) -> None:
         match frame.kind:
             case FrameType.AUDIO:
+                if frame.sequence != session.next_sequence:
+                    raise LinkError(f"audio of session {session.id} is not the next")
                 session.audio(frame.payload)
             case FrameType.CONFIGURE:
-                configured: Configured = frame.payload
+                configured: NewOptions = frame.payload
                 session.configure(configured.options)
             case FrameType.COMMIT | FrameType.STOP:
                 session.mark(_MARKS[frame.kind])

@@ -17,7 +17,7 @@ from common.clock import Clock
 from common.errors import EngineFailed, InternalError, VoxshardError
 from common.events import Committed, Failed, Partial, SessionOptions, Settled, SpeechStarted, Stopped
 from common.events import Final as FinalEvent
-from common.link import Credit, FrameType
+from common.link import SEQUENCE_MASK, Credit, FrameType
 from common.settings import Settings
 from worker.engines.base import EngineCapabilities, Hypothesis, TranscribeRequest
 from worker.metrics import WorkerMetrics
@@ -83,6 +83,11 @@ class WorkerSession:
         self._services = services
         self._timing = SessionTiming(services.metrics, services.clock)
         self._meter = SessionMeter(pipeline.timeline.start, pipeline.cursor)
+
+    @property
+    def next_sequence(self) -> int:
+        """Sequence of the audio frame that must come next."""
+        return self.pipeline.timeline.end & SEQUENCE_MASK
 
     # --- from the gateway ----------------------------------------------------------------------
 
@@ -170,7 +175,7 @@ class WorkerSession:
 
     def decode_failed(self, decode: Decode) -> None:
         """The next partial replaces a partial, the final a speculation; only a final is indispensable."""
-        if self.life is SessionLife.LIVE and self.pipeline.needs(decode):
+        if self.life is SessionLife.LIVE and self.pipeline.failed(decode):
             self.fail(EngineFailed())
 
     # --- effects -------------------------------------------------------------------------------

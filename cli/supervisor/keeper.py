@@ -24,7 +24,7 @@ class Surroundings:
     notify: NotifySocket
     metrics: SupervisorMetrics
     clock: Clock
-    boot_limit_s: float = 60.0
+    boot_limit_s: float
     grace_s: float = 10.0
 
 

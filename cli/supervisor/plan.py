@@ -11,10 +11,11 @@ from cli.supervisor.child import ChildSpec, Role
 from common.settings import Settings
 
 
-def plan_children(settings: Settings, settings_file: Path) -> list[ChildSpec]:
+def plan_children(settings: Settings, settings_file: Path, parent: int) -> list[ChildSpec]:
+    """`parent`: process id of the supervisor, by which a child sees whether it is still there."""
     counts = {Role.WORKER: settings.workers, Role.GATEWAY: settings.gateways}
     return [
-        ChildSpec(role, index, _argv(role, index, settings_file))
+        ChildSpec(role, index, _argv(role, index, settings_file, parent))
         for role, count in counts.items()
         for index in range(count)
     ]
@@ -28,8 +29,8 @@ def child_environ(
     return {**environ, "NOTIFY_SOCKET": str(notify_path), "PYTHONPATH": os.pathsep.join(entries)}
 
 
-def _argv(role: Role, index: int, settings_file: Path) -> tuple[str, ...]:
+def _argv(role: Role, index: int, settings_file: Path, parent: int) -> tuple[str, ...]:
     # `-m` alone would search the current folder first, and `worker` and `gateway` are common names: -P
     # keeps it out. PYTHONPATH brings it back behind everything else, for `--engine my_module:attribute`.
     command = (sys.executable, "-P", "-m", role.value)
-    return (*command, "--index", str(index), "--settings", str(settings_file))
+    return (*command, "--index", str(index), "--settings", str(settings_file), "--parent", str(parent))

@@ -82,8 +82,9 @@ def _clean(path: Path, *, whole: bool) -> None:
     if whole:
         shutil.rmtree(path, ignore_errors=True)
         return
-    for name in (SETTINGS_NAME, NOTIFY_NAME):
-        (path / name).unlink(missing_ok=True)
+    # A worker that was killed left its socket.
+    for file in (path / SETTINGS_NAME, path / NOTIFY_NAME, *path.glob("worker-*.sock")):
+        file.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -138,7 +139,7 @@ class Deployment:
                 stderr=err,
                 start_new_session=True,
                 # Also when the tests are killed: nobody would be left to end it.
-                preexec_fn=end_with_parent,  # noqa: PLW1509 - it takes no lock that another thread might hold
+                preexec_fn=partial(end_with_parent, os.getpid()),  # noqa: PLW1509 - it takes no lock that another thread might hold
             )
 
     def wait_ready(self) -> None:

@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from common.audio import Samples
+from common.audio import Samples, seconds_to_samples
 from common.checkpoint import Checkpoint
 from common.events import Committed, EndpointReason, SessionOptions, SpeechStarted, Stopped
 from common.silence import SilenceSchedule
@@ -28,7 +28,8 @@ from worker.text.replacements import replace_words
 
 # A session that sends faster than it is decoded waits here, before its audio is even looked at.
 MAX_AWAITED_FINALS: Final = 2
-_FAILED: Final = -1
+# More than any live client sends at once; beyond it a session is catching up.
+BEHIND: Final = seconds_to_samples(1.5)
 
 
 class Mark(Enum):
@@ -56,6 +57,10 @@ class _Speculation:
     segment: int
     audio_to: int
     text: str | None = None
+    failed: bool = False
+
+    def is_of(self, decode: Decode) -> bool:
+        return (self.segment, self.audio_to) == (decode.segment, decode.end)
 
 
 class StreamingPipeline:
@@ -129,14 +134,15 @@ class StreamingPipeline:
 
     def carry_out_marks(self) -> list[Effect]:
         """Carry out the orders that the cursor has come to. Not while a hop is with the VAD."""
-        if self._reached is not None or not self._orders:
-            return []
-        order = self._orders[0]
-        if self._cursor + HOP_SAMPLES <= order.position:
-            return []
-        self._reached = self._orders.popleft()
-        closed = self._segmenter.close(order.position, _REASONS[order.mark])
-        return (self._on_closed(closed) if closed else []) + self._answer_mark()
+        effects: list[Effect] = []
+        while self._reached is None and self._order_is_due():
+            order = self._reached = self._orders.popleft()
+            closed = self._segmenter.close(order.position, _REASONS[order.mark])
+            effects += (self._on_closed(closed) if closed else []) + self._answer_mark()
+        return effects
+
+    def _order_is_due(self) -> bool:
+        return bool(self._orders) and self._cursor + HOP_SAMPLES > self._orders[0].position
 
     def apply(self, decode: Decode, text: str) -> list[Effect]:
         """Text of a decode that was asked for; one that nobody waits for any more changes nothing."""
@@ -149,12 +155,14 @@ class StreamingPipeline:
             case DecodeKind.FINAL:
                 return self._apply_final(decode.segment, text)
 
-    def needs(self, decode: Decode) -> bool:
-        """A decode has failed: whether the session cannot go on without it."""
+    def failed(self, decode: Decode) -> bool:
+        """A decode came to nothing: whether the session cannot go on without it."""
+        if decode.kind is DecodeKind.PARTIAL:
+            return False
         speculation = self._speculation
-        if decode.kind is DecodeKind.SPECULATIVE and speculation and speculation.audio_to == decode.end:
-            # Stays, so that the same audio is not tried at once again; it matches no final.
-            speculation.audio_to = _FAILED
+        if speculation is not None and speculation.is_of(decode):
+            # Stays, so that the same audio is not tried at once again.
+            speculation.failed = True
         return self._transcript.awaits(decode.segment, decode.end)
 
     # --- segments ------------------------------------------------------------------------------
@@ -174,7 +182,7 @@ class StreamingPipeline:
 
     def _final_decode(self, closed: Closed, speculation: _Speculation | None) -> list[Effect]:
         segment = closed.segment
-        if speculation is None:
+        if speculation is None or speculation.failed:
             return [Decode(DecodeKind.FINAL, segment.index, segment.audio_from, closed.audio_to)]
         if speculation.audio_to != closed.audio_to:
             decode = Decode(DecodeKind.FINAL, segment.index, segment.audio_from, closed.audio_to)
@@ -206,7 +214,8 @@ class StreamingPipeline:
         if self._speculation is None and speculation_due(silence, required, TAIL):
             audio_to = self._segmenter.speech_end + TAIL
             self._speculation = _Speculation(segment.index, audio_to)
-            return [Decode(DecodeKind.SPECULATIVE, segment.index, segment.audio_from, audio_to)]
+            withdrawn = Withdraw(DecodeKind.PARTIAL, segment.index)
+            return [withdrawn, Decode(DecodeKind.SPECULATIVE, segment.index, segment.audio_from, audio_to)]
         return self._partial(segment) if self._speculation is None else []
 
     def _withdraw_speculation(self) -> list[Effect]:
@@ -217,11 +226,15 @@ class StreamingPipeline:
 
     def _partial(self, segment: OpenSegment) -> list[Effect]:
         policy = self._policy
-        if policy is None or not policy.due(self._cursor, self._segmenter.speech_end):
+        if policy is None or self._is_behind() or not policy.due(self._cursor, self._segmenter.speech_end):
             return []
         policy.requested(self._cursor)
         start = policy.window_start(segment.audio_from, self._cursor)
         return [Decode(DecodeKind.PARTIAL, segment.index, start, self._cursor)]
+
+    def _is_behind(self) -> bool:
+        """Audio comes faster than it is heard: finals are wanted, and nobody reads along."""
+        return self.timeline.end - self._cursor > BEHIND
 
     # --- text ----------------------------------------------------------------------------------
 
@@ -230,6 +243,8 @@ class StreamingPipeline:
         if segment is None or segment.index != decode.segment or self._policy is None:
             return []
         self._policy.answered(text)
+        if decode.end < self._transcript.heard_of(segment):
+            return []
         return [Emit(self._transcript.partial(segment, text, decode.start, decode.end))]
 
     def _apply_speculative(self, decode: Decode, text: str) -> list[Effect]:
@@ -237,7 +252,7 @@ class StreamingPipeline:
         if self._transcript.awaits(decode.segment, decode.end):
             # Promoted while it was being decoded; or withdrawn, and then a cut came to the same audio.
             return [Withdraw(DecodeKind.FINAL, decode.segment), *self._apply_final(decode.segment, text)]
-        if speculation is None or (speculation.segment, speculation.audio_to) != (decode.segment, decode.end):
+        if speculation is None or not speculation.is_of(decode):
             return []
         speculation.text = text
         return self._apply_partial(decode, text)
@@ -260,4 +275,4 @@ class StreamingPipeline:
         if reached.mark is Mark.STOP:
             settled = Checkpoint(reached.position, reached.position, self._segmenter.next_index)
             return [Settle(settled), Emit(Stopped(reached.position))]
-        return [Emit(Committed(reached.position)), *self.carry_out_marks()]
+        return [Emit(Committed(reached.position))]

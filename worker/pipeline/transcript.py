@@ -23,6 +23,7 @@ class _Revised:
     segment: int
     revision: int = 0
     text: str = ""
+    heard: int = 0
 
 
 @dataclass(slots=True)
@@ -47,6 +48,10 @@ class Transcript:
             for awaited in self._awaited
         )
 
+    def heard_of(self, segment: OpenSegment) -> int:
+        """How far the text shown of this segment has heard; a decode of less came late."""
+        return self._revised.heard if self._revised.segment == segment.index else 0
+
     def partial(self, segment: OpenSegment, text: str, window_start: int, heard: int) -> Partial:
         """The next revision of the open segment's text, which was heard from `window_start` on."""
         if segment.index != self._revised.segment:
@@ -57,6 +62,7 @@ class Transcript:
             text, start = (text, max(start, window_start)) if whole is None else (whole, start)
         revised.revision += 1
         revised.text = text
+        revised.heard = heard
         return Partial(segment.index, revised.revision, text, start, heard)
 
     def final(self, segment_index: int, text: str) -> list[tuple[Closed, Final]]:

@@ -1,4 +1,4 @@
-"""What to decode next: finals before speculative finals before partials, the earliest deadline first.
+"""What to decode next: finals before speculative finals before partials, the oldest first among one kind.
 
 A newer partial of a segment replaces the queued one; its final removes both partial and speculation. What
 was replaced is never decoded: audio is only looked at when a request is taken.
@@ -17,14 +17,14 @@ Owner = TypeVar("Owner", bound=Hashable)
 
 @dataclass(frozen=True, slots=True)
 class Queued(Generic[Owner]):
-    """A request for `owner` (a session); smaller deadlines first among one kind."""
+    """A request for `owner` (a session), made at the time `asked_at` (seconds)."""
 
     owner: Owner
     kind: DecodeKind
     segment: int
     start: int
     end: int
-    deadline: float
+    asked_at: float
 
 
 class DecodeQueue(Generic[Owner]):
@@ -53,12 +53,12 @@ class DecodeQueue(Generic[Owner]):
         del self._entries[_key(request)]
         return request
 
-    def promote(self, owner: Owner, segment: int, deadline: float) -> bool:
+    def promote(self, owner: Owner, segment: int, asked_at: float) -> bool:
         """A queued speculation is wanted as the final; False if it is not queued."""
         old = self._entries.pop((owner, DecodeKind.SPECULATIVE, segment), None)
         if old is None:
             return False
-        self.push(Queued(owner, DecodeKind.FINAL, segment, old.start, old.end, deadline))
+        self.push(Queued(owner, DecodeKind.FINAL, segment, old.start, old.end, asked_at))
         return True
 
     def withdraw(self, owner: Owner, kind: DecodeKind, segment: int) -> None:
@@ -69,8 +69,8 @@ class DecodeQueue(Generic[Owner]):
         for key in [key for key in self._entries if key[0] == owner]:
             del self._entries[key]
 
-    def oldest_deadline(self, kind: DecodeKind) -> float | None:
-        return min((entry.deadline for entry in self._entries.values() if entry.kind is kind), default=None)
+    def oldest_asked_at(self, kind: DecodeKind) -> float | None:
+        return min((entry.asked_at for entry in self._entries.values() if entry.kind is kind), default=None)
 
     def _replaced_by(self, request: Queued[Owner]) -> list[Queued[Owner]]:
         kinds = {DecodeKind.FINAL: (DecodeKind.FINAL, DecodeKind.SPECULATIVE, DecodeKind.PARTIAL)}
@@ -83,4 +83,4 @@ def _key(request: Queued[Owner]) -> tuple[Owner, DecodeKind, int]:
 
 
 def _rank(request: Queued[Owner]) -> tuple[DecodeKind, float]:
-    return request.kind, request.deadline
+    return request.kind, request.asked_at

@@ -45,8 +45,8 @@ class DecodeScheduler:
         self.decodes = 0
 
     def submit(self, owner: DecodeOwner, decode: Decode) -> None:
-        deadline = self._clock.now()
-        request = Queued(owner, decode.kind, decode.segment, decode.start, decode.end, deadline)
+        asked_at = self._clock.now()
+        request = Queued(owner, decode.kind, decode.segment, decode.start, decode.end, asked_at)
         for replaced in self._queue.push(request):
             self._metrics.superseded(replaced.kind)
         self._wake.set()
@@ -62,7 +62,7 @@ class DecodeScheduler:
 
     def lag_s(self) -> float:
         """How long the oldest final has been waiting."""
-        oldest = self._queue.oldest_deadline(DecodeKind.FINAL)
+        oldest = self._queue.oldest_asked_at(DecodeKind.FINAL)
         return 0.0 if oldest is None else max(0.0, self._clock.now() - oldest)
 
     async def run(self) -> None:
@@ -81,18 +81,27 @@ class DecodeScheduler:
     async def _decode(self, request: Queued[DecodeOwner]) -> None:
         owner = request.owner
         decode = Decode(request.kind, request.segment, request.start, request.end)
-        self._metrics.queued(request.kind, self._clock.now() - request.deadline)
+        self._metrics.queued(request.kind, self._clock.now() - request.asked_at)
         try:
             if (wanted := owner.request_for(decode)) is not None:
-                async with asyncio.timeout(DECODE_LIMIT_S):
-                    hypothesis = await self._engine.transcribe(wanted)
-                self._on_success(owner, decode, hypothesis)
-        except TimeoutError as error:
-            raise EngineDead(f"no answer within {DECODE_LIMIT_S:.0f} s") from error
+                self._on_success(owner, decode, await self._transcribe(wanted))
         except EngineError as error:
             self._on_failure(owner, decode, error)
         finally:
             self._room.release()
+
+    async def _transcribe(self, wanted: TranscribeRequest) -> Hypothesis:
+        limit = asyncio.timeout(DECODE_LIMIT_S)
+        try:
+            async with limit:
+                return await self._engine.transcribe(wanted)
+        except (EngineDead, EngineError):
+            raise
+        except Exception as error:
+            if limit.expired():
+                raise EngineDead(f"no answer within {DECODE_LIMIT_S:.0f} s") from error
+            # An engine of somebody else's may raise anything for one bad request; the worker has others.
+            raise EngineError("unexpected error of the engine") from error
 
     def _on_success(self, owner: DecodeOwner, decode: Decode, hypothesis: Hypothesis) -> None:
         self._failures = 0

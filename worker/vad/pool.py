@@ -11,11 +11,14 @@ import numpy.typing as npt
 
 from common.audio import Samples
 from common.clock import Clock
+from worker.engines.base import EngineDead
 from worker.metrics import WorkerMetrics
 from worker.vad.base import VadModel, VadState
 
 # Hops that become ready within this time share a call. Small beside a hop (32 ms), long beside the call.
 GATHER_S: Final = 0.004
+# Far beyond any call, however loaded the machine.
+VAD_LIMIT_S: Final = 30.0
 
 
 class HopSource(Protocol):
@@ -52,7 +55,7 @@ class VadPool:
         self._ready.pop(source, None)
 
     async def run(self) -> None:
-        """Serve until cancelled."""
+        """Serve until cancelled. Raises `EngineDead` if the model does not answer."""
         try:
             while True:
                 await self._wake.wait()
@@ -60,7 +63,7 @@ class VadPool:
                 await self._tick()
                 await asyncio.sleep(0 if self._ready else GATHER_S)
         finally:
-            self._thread.shutdown(wait=True)
+            self._thread.shutdown(wait=False, cancel_futures=True)
 
     async def _tick(self) -> None:
         batch = self._gather()
@@ -69,7 +72,11 @@ class VadPool:
         hops = np.stack([samples for _, samples in batch])
         states = [source.vad_state for source, _ in batch]
         loop = asyncio.get_running_loop()
-        speech, states, busy_s = await loop.run_in_executor(self._thread, self._forward, hops, states)
+        answer = loop.run_in_executor(self._thread, self._forward, hops, states)
+        try:
+            speech, states, busy_s = await asyncio.wait_for(answer, VAD_LIMIT_S)
+        except TimeoutError as error:
+            raise EngineDead(f"the VAD gave no answer within {VAD_LIMIT_S:.0f} s") from error
         self._metrics.busy("vad", busy_s)
         self.ticks += 1
         for (source, samples), probability, state in zip(batch, speech, states, strict=True):

@@ -23,13 +23,15 @@ from tests.support.ports import free_ports
 READY_CHILD = """
 import signal
 import engine_of_the_current_folder
+from common.child import child_arguments
 from common.notify import notify_ready
 from common.process import end_with_parent
-end_with_parent()
+end_with_parent(child_arguments("child").parent)
 notify_ready()
 signal.pause()
 """
 BROKEN_CHILD = "raise SystemExit(3)"
+SLOW_CHILD = READY_CHILD.replace("notify_ready()\n", "")
 
 
 def flags(ports: list[int], *more: str) -> list[str]:
@@ -46,7 +48,7 @@ def folder() -> Iterator[Path]:
 
 
 @contextmanager
-def serving(folder: Path, child: str, ports: list[int]) -> Iterator[subprocess.Popen[str]]:
+def serving(folder: Path, child: str, ports: list[int], *more: str) -> Iterator[subprocess.Popen[str]]:
     """`voxshard serve` whose workers and gateways are `child`; TMPDIR is `folder`/tmp.
 
     It reports to `folder`/starter.sock, where nobody listens unless the test does.
@@ -68,7 +70,7 @@ def serving(folder: Path, child: str, ports: list[int]) -> Iterator[subprocess.P
         "TMPDIR": str(tmp),
         "NOTIFY_SOCKET": str(folder / "starter.sock"),
     }
-    argv = [sys.executable, "-P", "-c", "from cli.main import main; main()", *flags(ports)]
+    argv = [sys.executable, "-P", "-c", "from cli.main import main; main()", *flags(ports, *more)]
     pipe = subprocess.PIPE
     with subprocess.Popen(argv, cwd=here, env=environ, stdout=pipe, stderr=pipe, text=True) as process:
         try:
@@ -123,6 +125,15 @@ def test_serve_gives_up_with_3_when_a_child_cannot_boot(folder: Path) -> None:
         "voxshard serve: worker-0 could not boot (its own log says why); it was never ready"
     )
     assert list((folder / "tmp").iterdir()) == []
+
+
+def test_serve_waits_for_a_child_no_longer_than_the_boot_timeout(folder: Path) -> None:
+    with serving(folder, SLOW_CHILD, free_ports(5), "--boot-timeout", "0.1") as process:
+        _, stderr = process.communicate(timeout=10)
+    assert process.returncode == 3
+    assert (
+        stderr.splitlines()[-1] == "voxshard serve: worker-0 was not ready within 0.1 s; it was never ready"
+    )
 
 
 def test_taken_port_ends_with_2_before_anything_is_started() -> None:

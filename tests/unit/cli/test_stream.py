@@ -121,7 +121,7 @@ def test_without_a_server_the_error_says_how_to_start_one(wav: Path) -> None:
         probe.bind(("127.0.0.1", 0))
         url = f"ws://127.0.0.1:{probe.getsockname()[1]}"
     result = invoke("--file", str(wav), "--server", url, "--session-id", "mine")
-    assert result.stderr == f"error: no server at {url}: start one with `make serve`\n"
+    assert result.stderr == f"error: no server at {url}: start one with `voxshard serve`\n"
     assert result.exit_code == 1
 
 

@@ -61,8 +61,13 @@ class Peer:
     async def stop(self, *texts: str) -> None:
         """Wait for STOP, then end the session with these sentences."""
         await self.until("STOP")
+        await self.stop_unasked(*texts)
+
+    async def stop_unasked(self, *texts: str) -> None:
+        """End the session with these sentences, as a server does that shuts down."""
         await self.result(*texts, final=True)
         await self.say(event="stopped", session_id="s1")
+        self.seq = 0
 
     def audio(self) -> bytes:
         return b"".join(message for message in self.received if isinstance(message, bytes))

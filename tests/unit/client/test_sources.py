@@ -9,6 +9,7 @@ import av
 import numpy as np
 import pytest
 
+import client.sources
 from client.sources import (
     AudioFileError,
     FileSource,
@@ -135,6 +136,26 @@ def test_a_video_without_sound_is_named(tmp_path: Path) -> None:
         container.mux(track.encode(None))
     with pytest.raises(AudioFileError, match=r"silent\.mp4: no audio"):
         next(decode_file(path))
+
+
+def test_a_format_that_changes_inside_the_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "joined.mp3"
+    first = write_audio(tmp_path / "first.mp3", "libmp3lame", 44_100)
+    second = write_audio(tmp_path / "second.mp3", "libmp3lame", 48_000)
+    path.write_bytes(first.read_bytes() + second.read_bytes())
+    with pytest.raises(AudioFileError, match=r"joined\.mp3: the audio format changes"):
+        list(decode_file(path))
+
+
+def test_a_value_error_from_elsewhere_is_not_blamed_on_the_format(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_frame: av.AudioFrame) -> bytes:
+        raise ValueError("no fault of the file")
+
+    monkeypatch.setattr(client.sources, "_pcm", broken)
+    with pytest.raises(ValueError, match="no fault of the file"):
+        list(decode_file(write_wave(tmp_path / "a.wav", SAMPLE_RATE, 1)))
 
 
 def test_frames_have_the_same_length_and_lose_nothing() -> None:

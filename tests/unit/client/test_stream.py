@@ -1,47 +1,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 import client.stream
-from client.stream import StreamClient, StreamError, StreamState, Update, transcribe
+from client.stream import StreamClient, StreamError, StreamState, transcribe
 from client.view import ErrorEvent, Notice, Result, Started, Stopped
-from tests.unit.client.scripted_server import Peer, Script, serving
-
-FRAME = bytes(range(256)) * 12 + bytes(128)
-
-
-def run(work: Coroutine[Any, Any, None]) -> None:
-    async def bounded() -> None:
-        async with asyncio.timeout(10):
-            await work
-
-    asyncio.run(bounded())
-
-
-async def plain_session(peer: Peer) -> None:
-    await peer.start()
-    await peer.stop("one", "two")
-
-
-async def read_all(client: StreamClient) -> list[Update]:
-    return [update async for update in client.updates()]
-
-
-def failure_of(script: Script, act: Callable[[StreamClient], Awaitable[object]]) -> StreamError:
-    """What `act` raises in a session with a server that follows `script`."""
-
-    async def attempt() -> None:
-        async with serving(script) as url, StreamClient(url) as client:
-            await act(client)
-
-    with pytest.raises(StreamError) as caught:
-        run(attempt())
-    return caught.value
+from tests.unit.client.scripted_server import Peer, serving
+from tests.unit.client.stream_rig import FRAME, failure_of, plain_session, read_all, run
 
 
 def test_a_session_from_start_to_stop() -> None:
@@ -123,86 +92,6 @@ def test_an_error_that_the_session_outlives_is_only_an_update() -> None:
     run(session())
 
 
-def test_an_error_event_is_the_cause_of_the_close_that_follows() -> None:
-    async def script(peer: Peer) -> None:
-        await peer.start()
-        await peer.error("worker_lost", "the worker died", retryable=True)
-        await peer.connection.close(1012)
-
-    seen: list[Update] = []
-
-    async def read(client: StreamClient) -> None:
-        async for update in client.updates():
-            seen.append(update)  # noqa: PERF401 - what was seen before the failure counts
-
-    error = failure_of(script, read)
-    assert (error.code, error.message) == ("worker_lost", "the worker died")
-    assert (error.retryable, error.close_code) == (True, 1012)
-    assert isinstance(seen[-1].message, ErrorEvent)
-
-
-def test_a_sender_learns_the_cause_from_the_error_event() -> None:
-    async def script(peer: Peer) -> None:
-        await peer.start()
-        await peer.error("idle_timeout")
-        await peer.connection.close(4408)
-
-    async def send_on(client: StreamClient) -> None:
-        while True:
-            await client.send(FRAME)
-
-    assert failure_of(script, send_on).code == "idle_timeout"
-
-
-def test_an_error_event_before_started_fails_the_entry() -> None:
-    async def script(peer: Peer) -> None:
-        await peer.error("no_worker", retryable=True)
-        await peer.connection.close(1013)
-
-    error = failure_of(script, read_all)
-    assert (error.code, error.close_code) == ("no_worker", 1013)
-
-
-def test_an_abrupt_close_fails_reader_sender_and_finish() -> None:
-    async def script(peer: Peer) -> None:
-        await peer.start()
-        peer.connection.transport.abort()
-
-    async def send_on(client: StreamClient) -> None:
-        while True:
-            await client.send(FRAME)
-
-    for act in (read_all, send_on, StreamClient.finish):
-        error = failure_of(script, act)
-        assert (error.code, error.close_code, error.retryable) == ("connection_closed", 1006, True)
-
-
-def test_a_close_without_stopped_is_a_failure_even_if_it_is_polite() -> None:
-    async def script(peer: Peer) -> None:
-        await peer.start()
-        await peer.until("STOP")
-        await peer.result("one", final=True)
-
-    error = failure_of(script, StreamClient.finish)
-    assert (error.code, error.close_code) == ("connection_closed", 1000)
-
-
-def test_a_gap_in_seq_fails_the_session_and_tells_the_server() -> None:
-    closes: list[int | None] = []
-
-    async def script(peer: Peer) -> None:
-        await peer.start()
-        peer.seq += 1
-        await peer.result("one")
-        await peer.connection.wait_closed()
-        closes.append(peer.connection.close_code)
-
-    error = failure_of(script, read_all)
-    assert (error.code, error.retryable, error.close_code) == ("protocol_broken", False, None)
-    assert "message 3 came after message 1" in error.message
-    assert closes == [1002]
-
-
 def test_sentences_locked_by_a_commit_are_followed_by_more() -> None:
     async def script(peer: Peer) -> None:
         await peer.start()
@@ -223,11 +112,10 @@ def test_sentences_locked_by_a_commit_are_followed_by_more() -> None:
     "break_it",
     [
         lambda peer: peer.say(event="started", session_id="s2", worker="w0"),
-        lambda peer: peer.say(event="stopped"),
         lambda peer: peer.connection.send(b"binary"),
         lambda peer: peer.connection.send("not json"),
     ],
-    ids=["started twice", "stopped unasked", "binary", "not json"],
+    ids=["started twice", "binary", "not json"],
 )
 def test_a_message_out_of_place_breaks_the_protocol(break_it: Callable[[Peer], Awaitable[None]]) -> None:
     async def script(peer: Peer) -> None:
@@ -257,7 +145,7 @@ def test_many_partials_and_a_caller_that_only_sends_do_not_block_each_other() ->
             updates = await read_all(client)
         assert len(updates) < count
         assert updates[-1].view.transcript == "one"
-        assert updates[-1].view.seq == count + 3
+        assert updates[-1].message.seq == count + 3
 
     run(session())
 

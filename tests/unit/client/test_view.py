@@ -141,6 +141,13 @@ def test_stopped_without_a_final_result_breaks_the_protocol() -> None:
         folded(result(1, "one"), Stopped(2))
 
 
+def test_seq_begins_again_after_stopped_and_the_sentences_stay() -> None:
+    view = folded(result(1, "one", final=True), Stopped(2), ErrorEvent("restarting", "m", True, 1))
+    assert (view.seq, view.transcript) == (1, "one")
+    with pytest.raises(ProtocolBroken, match="message 3 came after message 0"):
+        folded(result(1, "one", final=True), Stopped(2), ErrorEvent("restarting", "m", True, 3))
+
+
 def test_a_session_without_audio_stops_without_a_result() -> None:
     assert folded(Started("s1", "w0", 1), Stopped(2)).sentences == ()
 

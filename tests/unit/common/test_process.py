@@ -15,17 +15,29 @@ import pytest
 from common.process import end_with_parent, wait_for_stop_signal
 from tests.support.aio import run, turns
 
-# A parent that starts a child and dies at once; the child must end although nobody tells it to.
-ORPHAN: Final = """
+# A parent that starts a child and dies once it is up; the child must end although nobody tells it to.
+ORPHANING: Final = """
 import os, signal, subprocess, sys
 child = subprocess.Popen(
-    [sys.executable, "-c", "from common.process import end_with_parent; end_with_parent();"
-     "print('up', flush=True); import signal; signal.pause()"],
+    [sys.executable, "-c", sys.argv[1], str(os.getpid())],
     stdout=subprocess.PIPE,
 )
 child.stdout.readline()
 os.write(1, str(child.pid).encode())
 os.kill(os.getpid(), signal.SIGKILL)
+"""
+_IMPORTS: Final = (
+    "import os, signal, sys; from common.process import end_with_parent; parent = int(sys.argv[1])"
+)
+_UP: Final = "print('up', flush=True)"
+ORPHANED_LATER: Final = f"{_IMPORTS}; end_with_parent(parent); {_UP}; signal.pause()"
+ORPHANED_WHILE_IMPORTING: Final = f"""
+{_IMPORTS}
+{_UP}
+while os.getppid() == parent:
+    pass
+end_with_parent(parent)
+signal.pause()
 """
 
 
@@ -52,28 +64,28 @@ def library(monkeypatch: pytest.MonkeyPatch) -> SpyLibrary:
 
 
 def test_the_kernel_is_asked_for_sigterm_at_the_parents_death(library: SpyLibrary) -> None:
-    end_with_parent()
+    end_with_parent(os.getppid())
     assert library.calls == [(1, signal.SIGTERM)]
 
 
-def test_a_parent_that_died_in_between_ends_the_child_at_once(
+def test_a_parent_that_is_gone_already_ends_the_child_at_once(
     library: SpyLibrary, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    parents = iter([4711, 1])
-    monkeypatch.setattr(os, "getppid", lambda: next(parents))
+    monkeypatch.setattr(os, "getppid", lambda: 1)
     with pytest.raises(SystemExit, match="supervisor died"):
-        end_with_parent()
+        end_with_parent(4711)
 
 
 def test_other_systems_are_left_alone(library: SpyLibrary, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
-    end_with_parent()
+    end_with_parent(os.getppid())
     assert library.calls == []
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the kernel's promise is Linux' own")
-def test_a_killed_parent_leaves_no_child_behind() -> None:
-    with subprocess.Popen([sys.executable, "-c", ORPHAN], stdout=subprocess.PIPE) as parent:
+@pytest.mark.parametrize("code", [ORPHANED_LATER, ORPHANED_WHILE_IMPORTING])
+def test_a_killed_parent_leaves_no_child_behind(code: str) -> None:
+    with subprocess.Popen([sys.executable, "-c", ORPHANING, code], stdout=subprocess.PIPE) as parent:
         assert parent.stdout is not None
         child = int(parent.stdout.read())
     try:

@@ -174,7 +174,7 @@ def test_unknown_and_silent_workers_are_told_apart() -> None:
             asyncio.run(view.sessions(silent))
 
 
-@pytest.mark.parametrize(("host", "shown"), [("127.0.0.1", "127.0.0.1"), ("::1", "[::1]")])
+@pytest.mark.parametrize(("host", "shown"), [("0.0.0.0", "127.0.0.1"), ("::1", "[::1]")])
 def test_other_gateways_are_down_until_they_answer(host: str, shown: str) -> None:
     settings = load_settings({"ops_host": host, "gateways": 3, "gateway_ops_port": 9_400}, environ={})
     assert other_gateways(settings, 1) == [

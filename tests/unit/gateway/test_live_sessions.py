@@ -13,9 +13,10 @@ from tests.support.aio import run, turns
 class Connection:
     """Leaves when it is asked, when it is told, or never."""
 
-    def __init__(self, sessions: LiveSessions, *, leaves_at: str = "restart") -> None:
+    def __init__(self, sessions: LiveSessions, *, leaves_at: str = "restart", raises_at: str = "") -> None:
         self._sessions = sessions
         self._leaves_at = leaves_at
+        self._raises_at = raises_at
         self.calls: list[str] = []
 
     def check_limits(self, now: float) -> None:
@@ -27,8 +28,13 @@ class Connection:
     def restart_now(self) -> None:
         self._called("restart_now")
 
+    def broken(self) -> None:
+        self._called("broken")
+
     def _called(self, name: str) -> None:
         self.calls.append(name)
+        if name == self._raises_at:
+            raise RuntimeError(name)
         if name == self._leaves_at:
             self._sessions.left(self)
 
@@ -38,8 +44,8 @@ class Rig:
         self.metrics = GatewayMetrics("0")
         self.sessions = LiveSessions(self.metrics)
 
-    def join(self, *, leaves_at: str = "restart") -> Connection:
-        connection = Connection(self.sessions, leaves_at=leaves_at)
+    def join(self, *, leaves_at: str = "restart", raises_at: str = "") -> Connection:
+        connection = Connection(self.sessions, leaves_at=leaves_at, raises_at=raises_at)
         self.sessions.joined(connection)
         return connection
 
@@ -146,3 +152,10 @@ def test_who_joins_late_is_waited_for_too() -> None:
         await restarting
 
     run(scenario())
+
+
+def test_a_connection_that_raises_is_ended_and_keeps_nobody_from_being_told() -> None:
+    rig = Rig()
+    connections = [rig.join(raises_at="limits at 7.0") for _ in range(3)]
+    rig.sessions.check_limits(7.0)
+    assert [connection.calls for connection in connections] == [["limits at 7.0", "broken"]] * 3

@@ -46,7 +46,7 @@ async def surroundings(folder: Path) -> AsyncIterator[Surroundings]:
     path = folder / "notify.sock"
     async with open_notify_socket(path) as notify, asyncio.timeout(10):
         metrics = SupervisorMetrics(CollectorRegistry())
-        yield Surroundings(child_environ(path), notify, metrics, MonotonicClock())
+        yield Surroundings(child_environ(path), notify, metrics, MonotonicClock(), boot_limit_s=60.0)
 
 
 def keeper_of(argv: tuple[str, ...], around: Surroundings) -> Keeper:

@@ -10,12 +10,12 @@ from common.settings import load_settings
 
 
 def test_each_child_is_told_its_role_index_and_settings() -> None:
-    specs = plan_children(load_settings({"workers": 2, "gateways": 1}, {}), Path("/run/settings.json"))
+    specs = plan_children(load_settings({"workers": 2, "gateways": 1}, {}), Path("/run/settings.json"), 4711)
     assert [spec.name for spec in specs] == ["worker-0", "worker-1", "gateway-0"]
     assert specs[1].role is Role.WORKER
     assert specs[1].argv == (
         *(sys.executable, "-P", "-m", "worker"),
-        *("--index", "1", "--settings", "/run/settings.json"),
+        *("--index", "1", "--settings", "/run/settings.json", "--parent", "4711"),
     )
 
 

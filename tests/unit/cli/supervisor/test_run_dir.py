@@ -39,7 +39,7 @@ def test_given_folder_is_made_private_and_stays_without_our_files(short_path: Pa
     with open_run_dir(short_path) as run_dir:
         assert run_dir == short_path
         assert mode(run_dir) == 0o700
-        for name in (SETTINGS_NAME, NOTIFY_NAME, "other"):
+        for name in (SETTINGS_NAME, NOTIFY_NAME, "worker-0.sock", "worker-12.sock", "other"):
             (run_dir / name).touch()
     assert [path.name for path in short_path.iterdir()] == ["other"]
 

@@ -54,7 +54,7 @@ async def supervised(
     announced = asyncio.Event()
     async with open_notify_socket(path) as notify, asyncio.timeout(10):
         metrics = SupervisorMetrics(CollectorRegistry())
-        around = Surroundings(child_environ(path), notify, metrics, MonotonicClock())
+        around = Surroundings(child_environ(path), notify, metrics, MonotonicClock(), boot_limit_s=60.0)
         supervisor = Supervisor([Keeper(each, around) for each in specs], announced.set)
         yield supervisor, routes(supervisor, metrics), announced
 

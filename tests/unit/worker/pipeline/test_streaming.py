@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from common.audio import ms_to_samples
+from common.audio import SAMPLE_RATE, ms_to_samples
 from common.checkpoint import ORIGIN, Checkpoint
 from common.events import (
     Committed,
@@ -145,7 +145,34 @@ def test_orders_wait_for_the_audio_before_them_and_for_each_other() -> None:
     assert driven.pipeline.next_hop() is None
     assert driven.pipeline.carry_out_marks() == []
     answered = emitted(driven.apply(DecodeKind.FINAL, "ever"))
-    assert [type(event) for event in answered] == [FinalEvent, Committed, Stopped]
+    assert [type(event) for event in answered] == [FinalEvent, Committed]
+    assert [type(event) for event in emitted(driven.pipeline.carry_out_marks())] == [Stopped]
+
+
+def test_any_number_of_orders_at_one_place_is_answered() -> None:
+    driven = Driven()
+    for _ in range(3_000):
+        driven.pipeline.mark(Mark.COMMIT)
+    assert len(emitted(driven.pipeline.carry_out_marks())) == 3_000
+
+
+def test_a_session_that_is_behind_decodes_no_partials() -> None:
+    driven = Driven()
+    driven.pipeline.push_audio(bytes(2 * 10 * SAMPLE_RATE))
+    for _ in range(3 * SAMPLE_RATE // HOP_SAMPLES):
+        samples = driven.pipeline.next_hop()
+        assert samples is not None
+        driven.effects += driven.pipeline.push_hop(samples, 0.9)
+    assert not [effect for effect in driven.effects if isinstance(effect, Decode)]
+
+
+def test_a_partial_that_has_heard_less_than_what_is_shown_is_not_shown() -> None:
+    driven = Driven()
+    driven.feed("speech 1")
+    late = driven.last(DecodeKind.PARTIAL)
+    driven.feed("silence 0.8")
+    driven.apply(DecodeKind.SPECULATIVE, "ever tried")
+    assert driven.pipeline.apply(late, "ever") == []
 
 
 def test_a_commit_with_the_text_already_there_is_answered_at_once() -> None:

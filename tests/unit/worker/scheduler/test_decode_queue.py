@@ -16,9 +16,9 @@ PARTIAL: Final = DecodeKind.PARTIAL
 
 
 def request(
-    kind: DecodeKind, deadline: float = 0.0, *, owner: str = "a", segment: int = 0, end: int = 100
+    kind: DecodeKind, asked_at: float = 0.0, *, owner: str = "a", segment: int = 0, end: int = 100
 ) -> Queued[str]:
-    return Queued(owner, kind, segment, 0, end, deadline)
+    return Queued(owner, kind, segment, 0, end, asked_at)
 
 
 def queue_of(*requests: Queued[str]) -> DecodeQueue[str]:
@@ -42,7 +42,7 @@ requests: Final = st.builds(
     segment=st.integers(0, 1),
     start=st.just(0),
     end=st.integers(1, 3),
-    deadline=st.integers(0, 3).map(float),
+    asked_at=st.integers(0, 3).map(float),
 )
 
 
@@ -57,12 +57,12 @@ def test_finals_come_before_speculations_before_partials() -> None:
     ]
 
 
-def test_among_one_kind_the_earliest_deadline_comes_first() -> None:
+def test_among_one_kind_the_earliest_asked_at_comes_first() -> None:
     later, sooner = request(PARTIAL, 2, owner="a"), request(PARTIAL, 1, owner="b")
     assert drained(queue_of(later, sooner)) == [sooner, later]
 
 
-def test_equal_deadlines_are_served_as_they_came() -> None:
+def test_equal_asked_ats_are_served_as_they_came() -> None:
     names = "kmbxa"
     assert [
         taken.owner for taken in drained(queue_of(*[request(FINAL, owner=name) for name in names]))
@@ -98,13 +98,13 @@ def test_lesser_kinds_replace_only_their_own(kind: DecodeKind) -> None:
 
 def test_a_promoted_speculation_is_served_as_a_final_with_its_own_audio() -> None:
     queue = queue_of(request(FINAL, 8, owner="b"), request(SPECULATIVE, 3, end=77), request(PARTIAL))
-    assert queue.promote("a", 0, deadline=9)
+    assert queue.promote("a", 0, asked_at=9)
     assert drained(queue) == [request(FINAL, 8, owner="b"), request(FINAL, 9, end=77)]
 
 
 def test_only_a_queued_speculation_can_be_promoted() -> None:
     queue = queue_of(request(PARTIAL), request(SPECULATIVE, segment=1))
-    assert not queue.promote("a", 0, deadline=1)
+    assert not queue.promote("a", 0, asked_at=1)
     assert len(queue) == 2
 
 
@@ -125,13 +125,13 @@ def test_an_owner_that_leaves_takes_all_its_requests_along() -> None:
 def test_an_empty_queue_has_nothing() -> None:
     queue = queue_of()
     assert queue.pop() is None
-    assert queue.oldest_deadline(FINAL) is None
+    assert queue.oldest_asked_at(FINAL) is None
 
 
-def test_the_oldest_deadline_is_that_of_its_kind() -> None:
+def test_the_oldest_asked_at_is_that_of_its_kind() -> None:
     queue = queue_of(request(FINAL, 5), request(FINAL, 4, owner="b"), request(PARTIAL, 1))
-    assert queue.oldest_deadline(FINAL) == 4
-    assert queue.oldest_deadline(SPECULATIVE) is None
+    assert queue.oldest_asked_at(FINAL) == 4
+    assert queue.oldest_asked_at(SPECULATIVE) is None
 
 
 @given(st.lists(requests, max_size=30))
@@ -140,8 +140,8 @@ def test_what_is_queued_leaves_once_in_order_or_was_replaced(pushed: list[Queued
     replaced = [old for queued in pushed for old in queue.push(queued)]
     left = drained(queue)
     assert sorted(map(repr, [*replaced, *left])) == sorted(map(repr, pushed))
-    assert [(taken.kind, taken.deadline) for taken in left] == sorted(
-        (taken.kind, taken.deadline) for taken in left
+    assert [(taken.kind, taken.asked_at) for taken in left] == sorted(
+        (taken.kind, taken.asked_at) for taken in left
     )
 
 

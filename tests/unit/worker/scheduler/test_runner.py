@@ -1,73 +1,20 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Final
 
-import numpy as np
 import pytest
 
 from tests.support.aio import run, turns
-from tests.support.clock import ManualClock
-from tests.support.held_engine import HeldEngine
-from worker.engines.base import EngineDead, EngineError, Hypothesis, TranscribeRequest
-from worker.metrics import WorkerMetrics
+from tests.support.scheduler_rig import Owner, Rig
+from worker.engines.base import EngineDead, EngineError
 from worker.pipeline.effects import Decode, DecodeKind
-from worker.scheduler.runner import MAX_FAILURES_IN_A_ROW, DecodeScheduler
+from worker.scheduler.runner import MAX_FAILURES_IN_A_ROW
 
 FINAL: Final = Decode(DecodeKind.FINAL, 0, 0, 30)
 SPECULATIVE: Final = Decode(DecodeKind.SPECULATIVE, 0, 0, 20)
 PARTIAL: Final = Decode(DecodeKind.PARTIAL, 0, 0, 10)
-
-
-class Owner:
-    """A session that gives its decodes' lengths for audio and keeps what comes back."""
-
-    def __init__(self, *, ended: bool = False) -> None:
-        self.ended = ended
-        self.texts: list[tuple[DecodeKind, str]] = []
-        self.failed: list[Decode] = []
-
-    def request_for(self, decode: Decode) -> TranscribeRequest | None:
-        if self.ended:
-            return None
-        audio = np.zeros(decode.end - decode.start, np.float32)
-        return TranscribeRequest(audio, is_final=decode.kind is DecodeKind.FINAL)
-
-    def decoded(self, decode: Decode, hypothesis: Hypothesis) -> None:
-        self.texts.append((decode.kind, hypothesis.text))
-
-    def decode_failed(self, decode: Decode) -> None:
-        self.failed.append(decode)
-
-
-class Rig:
-    def __init__(self, max_in_flight: int = 1) -> None:
-        self.engine = HeldEngine(max_in_flight)
-        self.metrics = WorkerMetrics("0")
-        self.clock = ManualClock()
-        self.scheduler = DecodeScheduler(self.engine, self.metrics, self.clock)
-
-    @property
-    def lengths(self) -> list[int]:
-        """Of the audio that the engine has been given."""
-        return [len(request.audio) for request in self.engine.taken]
-
-    def metric(self, name: str, **labels: str) -> float | None:
-        return self.metrics.registry.get_sample_value(name, {"worker": "0", **labels})
-
-    @asynccontextmanager
-    async def serving(self) -> AsyncIterator[None]:
-        task = asyncio.create_task(self.scheduler.run())
-        try:
-            yield
-        finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
 
 
 def test_text_comes_back_to_the_session_that_asked() -> None:
@@ -180,14 +127,19 @@ def test_a_session_that_has_ended_takes_no_room() -> None:
     run(scenario())
 
 
-def test_a_failed_decode_ends_its_own_session_only(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(
+    "error", [EngineError("this window"), ValueError("not one that engines should raise")]
+)
+def test_a_failed_decode_ends_its_own_session_only(
+    error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
     async def scenario() -> None:
         rig, unlucky, other = Rig(), Owner(), Owner()
         async with rig.serving():
             rig.scheduler.submit(unlucky, FINAL)
             rig.scheduler.submit(other, PARTIAL)
             await turns()
-            rig.engine.fail(EngineError("this window"))
+            rig.engine.fail(error)
             await turns()
             rig.engine.answer("fine")
             await turns()

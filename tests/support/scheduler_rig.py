@@ -1,0 +1,64 @@
+"""A scheduler on an engine that answers when the test says so, and sessions that keep what they get."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import numpy as np
+
+from tests.support.clock import ManualClock
+from tests.support.held_engine import HeldEngine
+from worker.engines.base import Hypothesis, TranscribeRequest
+from worker.metrics import WorkerMetrics
+from worker.pipeline.effects import Decode, DecodeKind
+from worker.scheduler.runner import DecodeScheduler
+
+
+class Owner:
+    """A session that gives its decodes' lengths for audio and keeps what comes back."""
+
+    def __init__(self, *, ended: bool = False) -> None:
+        self.ended = ended
+        self.texts: list[tuple[DecodeKind, str]] = []
+        self.failed: list[Decode] = []
+
+    def request_for(self, decode: Decode) -> TranscribeRequest | None:
+        if self.ended:
+            return None
+        audio = np.zeros(decode.end - decode.start, np.float32)
+        return TranscribeRequest(audio, is_final=decode.kind is DecodeKind.FINAL)
+
+    def decoded(self, decode: Decode, hypothesis: Hypothesis) -> None:
+        self.texts.append((decode.kind, hypothesis.text))
+
+    def decode_failed(self, decode: Decode) -> None:
+        self.failed.append(decode)
+
+
+class Rig:
+    def __init__(self, max_in_flight: int = 1) -> None:
+        self.engine = HeldEngine(max_in_flight)
+        self.metrics = WorkerMetrics("0")
+        self.clock = ManualClock()
+        self.scheduler = DecodeScheduler(self.engine, self.metrics, self.clock)
+
+    @property
+    def lengths(self) -> list[int]:
+        """Of the audio that the engine has been given."""
+        return [len(request.audio) for request in self.engine.taken]
+
+    def metric(self, name: str, **labels: str) -> float | None:
+        return self.metrics.registry.get_sample_value(name, {"worker": "0", **labels})
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[None]:
+        task = asyncio.create_task(self.scheduler.run())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task

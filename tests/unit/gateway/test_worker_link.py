@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import asyncio
+
+from common.events import Event, SessionOptions, Stopped
+from common.link import LINK_VERSION, Frame, FrameType, Hello, Load, Opened
+from common.link_transport import LinkTransport
+from gateway.worker_link import FIRST_EPOCH, SessionStream, WorkerLink
+from tests.support.aio import run
+from tests.support.clock import ManualClock
+
+HELLO = Hello(LINK_VERSION, "1", 4711, "http://127.0.0.1:9501/metrics")
+STOPPED = Stopped(heard=320)
+
+
+class Listener:
+    """Remembers what it was told; raises at what it is told to raise at."""
+
+    def __init__(self, raises_at: str = "") -> None:
+        self.told: list[str] = []
+        self._raises_at = raises_at
+
+    def opened(self) -> None:
+        self._note("opened")
+
+    def credit(self, samples: int) -> None:
+        self._note(f"credit {samples}")
+
+    def event(self, event: Event) -> None:
+        self._note(type(event).__name__)
+
+    def worker_lost(self) -> None:
+        self._note("lost")
+
+    def broken(self) -> None:
+        self._note("broken")
+
+    def _note(self, what: str) -> None:
+        self.told.append(what)
+        if what == self._raises_at:
+            raise RuntimeError(what)
+
+
+class Rig:
+    """A link whose other end is the test. Needs a running loop."""
+
+    def __init__(self) -> None:
+        self.link = WorkerLink("0", "http://127.0.0.1:9400/metrics", ManualClock())
+        self.transport = LinkTransport(self.link)
+
+    def open(self, listener: Listener) -> SessionStream:
+        return self.link.open("call", SessionOptions(), listener)
+
+    def hear(self, kind: FrameType, payload: object, *, stream: int = 1, epoch: int = FIRST_EPOCH) -> None:
+        self.link.frame(self.transport, Frame(kind, stream, epoch, 0, payload))
+
+
+def in_loop(check: object) -> None:
+    async def scenario() -> None:
+        assert callable(check)
+        check(Rig())
+        await asyncio.sleep(0)
+
+    run(scenario())
+
+
+def test_a_session_hears_that_it_is_open_and_what_it_may_send() -> None:
+    def check(rig: Rig) -> None:
+        listener = Listener()
+        rig.open(listener)
+        rig.hear(FrameType.OPENED, Opened(64_000))
+        rig.hear(FrameType.STOPPED, STOPPED)
+        assert listener.told == ["opened", "credit 64000", "Stopped"]
+
+    in_loop(check)
+
+
+def test_a_frame_of_another_epoch_is_dropped() -> None:
+    def check(rig: Rig) -> None:
+        listener = Listener()
+        rig.open(listener)
+        rig.hear(FrameType.STOPPED, STOPPED, epoch=FIRST_EPOCH + 1)
+        assert listener.told == []
+
+    in_loop(check)
+
+
+def test_a_session_that_was_closed_hears_nothing_more() -> None:
+    def check(rig: Rig) -> None:
+        listener = Listener()
+        rig.open(listener).close()
+        rig.hear(FrameType.STOPPED, STOPPED)
+        assert listener.told == []
+
+    in_loop(check)
+
+
+def test_a_listener_that_raises_is_broken_and_the_link_goes_on() -> None:
+    def check(rig: Rig) -> None:
+        bad, good = Listener(raises_at="Stopped"), Listener()
+        rig.open(bad)
+        rig.open(good)
+        rig.hear(FrameType.STOPPED, STOPPED, stream=1)
+        rig.hear(FrameType.STOPPED, STOPPED, stream=2)
+        assert (bad.told, good.told) == (["Stopped", "broken"], ["Stopped"])
+
+    in_loop(check)
+
+
+def test_all_sessions_hear_of_the_loss_even_if_one_raises() -> None:
+    def check(rig: Rig) -> None:
+        listeners = [Listener(), Listener(raises_at="lost"), Listener()]
+        for listener in listeners:
+            rig.open(listener)
+        rig.link.link_lost(rig.transport)
+        assert [listener.told[0] for listener in listeners] == ["lost"] * 3
+
+    in_loop(check)
+
+
+def test_it_is_ready_once_the_worker_says_so() -> None:
+    def check(rig: Rig) -> None:
+        rig.link.link_up(rig.transport)
+        seen = [rig.link.ready]
+        rig.hear(FrameType.HELLO, HELLO, stream=0)
+        rig.hear(FrameType.LOAD, Load(True, 3, 1, 0, 7, None), stream=0)
+        seen.append(rig.link.ready)
+        rig.link.link_lost(rig.transport)
+        seen.append(rig.link.ready)
+        assert seen == [False, True, False]
+        assert (rig.link.name, rig.link.sessions) == ("1", 3)
+
+    in_loop(check)
