@@ -13,7 +13,7 @@ from common.errors import InternalError, VoxshardError
 from common.events import Failed
 from common.link import LINK_VERSION, Frame, FrameType, Hello, LinkError, Load, NewOptions, Open, Opened
 from common.link_transport import LinkTransport
-from worker.pipeline.streaming import Mark
+from worker.pipeline.orders import Mark
 from worker.session import Services, SessionLife, WorkerSession
 from worker.session_meter import CREDIT_SAMPLES
 from worker.session_table import SessionTable

@@ -23,8 +23,9 @@ from worker.engines.base import EngineCapabilities, Hypothesis, TranscribeReques
 from worker.metrics import WorkerMetrics
 from worker.pipeline.effects import Decode, DecodeKind, Effect, Emit, Promote, ResetVad, Settle, Withdraw
 from worker.pipeline.hop import HOP_SAMPLES
+from worker.pipeline.orders import Mark
 from worker.pipeline.partials import PartialSettings
-from worker.pipeline.streaming import Mark, StreamingPipeline
+from worker.pipeline.streaming import StreamingPipeline
 from worker.scheduler.runner import DecodeScheduler
 from worker.session_meter import SessionMeter, SessionTiming
 from worker.vad.base import VadState
@@ -134,7 +135,7 @@ class WorkerSession:
     def next_hop(self) -> Samples | None:
         with self._boundary():
             if self.life is SessionLife.LIVE:
-                self._perform(self.pipeline.carry_out_marks())
+                self._perform(self.pipeline.carry_out_orders())
             if self.life is SessionLife.LIVE:
                 return self.pipeline.next_hop()
         return None

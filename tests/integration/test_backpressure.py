@@ -10,6 +10,8 @@ import pytest
 from tests.support.processes import Deployment, Plan
 from tests.support.wire import in_loop, spoken, wire_client
 
+pytestmark = pytest.mark.fault
+
 UTTERANCES = 20
 UTTERANCE_MS = 3_000
 # Two segments that wait for their text, 4.5 s of credit, 8.2 s that the gateway reads at once (256 KiB).

@@ -8,6 +8,8 @@ from common.ops_client import FetchFailed, fetch_text
 from tests.support.processes import SCRIPTED, Deployment, Plan
 from tests.support.wire import WireClient, eventually, in_loop, spoken, whole_session, wire_client
 
+pytestmark = pytest.mark.fault
+
 # Too short for a partial, so that it takes one decode.
 WORD = spoken(speech_ms=400, silence_ms=0)
 

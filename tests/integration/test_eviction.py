@@ -6,8 +6,12 @@ import asyncio
 import os
 import signal
 
+import pytest
+
 from tests.support.processes import Deployment, Plan
 from tests.support.wire import eventually, in_loop, spoken, whole_session, wire_client
+
+pytestmark = pytest.mark.fault
 
 
 @in_loop

@@ -12,6 +12,8 @@ from tests.support.processes import Deployment, Plan
 from tests.support.websocket_rig import raw_client, text_frame
 from tests.support.wire import eventually, in_loop, spoken, whole_session, wire_client
 
+pytestmark = pytest.mark.fault
+
 IDLE_S = 1.0
 SLOW_READER_S = 1.0
 SEGMENT_CAP_MS = 4_000

@@ -13,6 +13,8 @@ from common.audio import float_to_pcm16
 from tests.support.processes import Deployment, Plan
 from tests.support.wire import Message, WireClient, eventually, in_loop, spoken, wire_client
 
+pytestmark = pytest.mark.fault
+
 CLIENTS = 16
 ACTIONS = 60
 WAV_HEADER = b"RIFF\x24\x00\x00\x00WAVEfmt "

@@ -11,6 +11,8 @@ import pytest
 from tests.support.processes import Deployment, Plan
 from tests.support.wire import eventually, in_loop, spoken, wire_client
 
+pytestmark = pytest.mark.fault
+
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @in_loop

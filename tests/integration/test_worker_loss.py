@@ -11,6 +11,8 @@ import pytest
 from tests.support.processes import Deployment, Plan
 from tests.support.wire import WireClient, eventually, in_loop, spoken, whole_session, wire_client
 
+pytestmark = pytest.mark.fault
+
 PCM = spoken(speech_ms=2_500, silence_ms=500)
 HALF = len(PCM) // 4 * 2
 SESSIONS = 6

@@ -10,8 +10,9 @@ from common.events import ScheduleStep, SessionOptions
 from tests.support.hops import hops
 from worker.pipeline.effects import Decode, DecodeKind, Effect, Emit
 from worker.pipeline.hop import HOP_SAMPLES
+from worker.pipeline.orders import Mark
 from worker.pipeline.partials import PartialSettings
-from worker.pipeline.streaming import Mark, StreamingPipeline
+from worker.pipeline.streaming import StreamingPipeline
 
 SCHEDULE: Final = (ScheduleStep(None, 1_000),)
 PARTIALS: Final = PartialSettings(interval=ms_to_samples(480), window=ms_to_samples(2_000))
@@ -39,7 +40,7 @@ class Driven:
 
     def mark(self, mark: Mark) -> list[Effect]:
         self.pipeline.mark(mark)
-        return self.pipeline.carry_out_marks()
+        return self.pipeline.carry_out_orders()
 
     def last(self, kind: DecodeKind) -> Decode:
         found = [effect for effect in self.effects if isinstance(effect, Decode) and effect.kind is kind]

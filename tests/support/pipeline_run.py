@@ -14,8 +14,9 @@ from common.events import Final as FinalEvent
 from tests.support.loudness_vad import LoudnessVad
 from tests.support.sound import fingerprint
 from worker.pipeline.effects import Decode, DecodeKind, Effect, Emit, Promote, ResetVad, Settle, Withdraw
+from worker.pipeline.orders import Mark
 from worker.pipeline.partials import PartialSettings
-from worker.pipeline.streaming import Mark, StreamingPipeline
+from worker.pipeline.streaming import StreamingPipeline
 
 OPTIONS: Final = SessionOptions(silence_schedule=(ScheduleStep(2_000, 600), ScheduleStep(None, 300)))
 PARTIALS: Final = PartialSettings(interval=ms_to_samples(480), window=ms_to_samples(8_000))
@@ -71,7 +72,7 @@ class PipelineRun:
 
     def work(self) -> None:
         """Take all hops there are and bring all answers that are due."""
-        self._perform(self.pipeline.carry_out_marks())
+        self._perform(self.pipeline.carry_out_orders())
         while self._step():
             pass
 
@@ -98,7 +99,7 @@ class PipelineRun:
         answered = self._awaited.popleft()
         text = self._heard(answered.decode) if answered.text is None else answered.text
         self._perform(self.pipeline.apply(answered.decode, text))
-        self._perform(self.pipeline.carry_out_marks())
+        self._perform(self.pipeline.carry_out_orders())
 
     def _perform(self, effects: Sequence[Effect]) -> None:
         for effect in effects:

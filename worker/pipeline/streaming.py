@@ -6,19 +6,18 @@ performs the effects in the order in which they come.
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
-from enum import Enum
 from typing import Final
 
 import numpy as np
 
 from common.audio import Samples, seconds_to_samples
 from common.checkpoint import Checkpoint
-from common.events import Committed, EndpointReason, SessionOptions, SpeechStarted, Stopped
+from common.events import Committed, SessionOptions, SpeechStarted, Stopped
 from common.silence import SilenceSchedule
 from worker.pipeline.effects import Decode, DecodeKind, Effect, Emit, Promote, ResetVad, Settle, Withdraw
 from worker.pipeline.hop import HOP_SAMPLES, Hop
+from worker.pipeline.orders import Mark, Orders
 from worker.pipeline.partials import PartialPolicy, PartialSettings, speculation_due
 from worker.pipeline.segmenter import TAIL, Closed, Opened, OpenSegment, Rested, Segmenter, SegmenterState
 from worker.pipeline.timeline import AudioTimeline
@@ -30,24 +29,6 @@ from worker.text.replacements import replace_words
 MAX_AWAITED_FINALS: Final = 2
 # More than any live client sends at once; beyond it a session is catching up.
 BEHIND: Final = seconds_to_samples(1.5)
-
-
-class Mark(Enum):
-    """Orders that hold for the audio sent before them."""
-
-    COMMIT = "commit"
-    STOP = "stop"
-
-
-@dataclass(frozen=True, slots=True)
-class _Order:
-    """A mark and the sample behind the audio that it holds for."""
-
-    mark: Mark
-    position: int
-
-
-_REASONS: Final = {Mark.COMMIT: EndpointReason.COMMIT, Mark.STOP: EndpointReason.STOP}
 
 
 @dataclass(slots=True)
@@ -73,8 +54,7 @@ class StreamingPipeline:
         self._cursor = checkpoint.vad_from
         self._segmenter = Segmenter(SilenceSchedule(options.silence_schedule), cap_samples, checkpoint)
         self._transcript = Transcript()
-        self._orders: deque[_Order] = deque()
-        self._reached: _Order | None = None
+        self._orders = Orders()
         self._policy: PartialPolicy | None = None
         self._speculation: _Speculation | None = None
         self._rested: Checkpoint | None = None
@@ -105,15 +85,16 @@ class StreamingPipeline:
 
     def mark(self, mark: Mark) -> None:
         """The order holds for all audio pushed so far; `next_hop` stops there until it is carried out."""
-        self._orders.append(_Order(mark, self.timeline.end))
+        self._orders.add(mark, self.timeline.end)
 
     def next_hop(self) -> Samples | None:
         """The hop at the cursor, shape (512,); None while it is not there, or must wait."""
-        if self._reached is not None or self._transcript.awaited >= MAX_AWAITED_FINALS:
+        if self._orders.reached is not None or self._transcript.awaited >= MAX_AWAITED_FINALS:
             return None
-        limit = self._orders[0].position if self._orders else self.timeline.end
         end = self._cursor + HOP_SAMPLES
-        return self.timeline.samples(self._cursor, end) if end <= limit else None
+        return (
+            self.timeline.samples(self._cursor, end) if end <= self._orders.limit(self.timeline.end) else None
+        )
 
     def push_hop(self, samples: Samples, speech: float) -> list[Effect]:
         """The VAD's answer for the hop that `next_hop` gave."""
@@ -130,19 +111,15 @@ class StreamingPipeline:
                     effects += self._on_closed(action)
                 case Rested(checkpoint):
                     effects += self._on_rested(checkpoint)
-        return effects + self._decodes_due() + self.carry_out_marks()
+        return effects + self._decodes_due() + self.carry_out_orders()
 
-    def carry_out_marks(self) -> list[Effect]:
+    def carry_out_orders(self) -> list[Effect]:
         """Carry out the orders that the cursor has come to. Not while a hop is with the VAD."""
         effects: list[Effect] = []
-        while self._reached is None and self._order_is_due():
-            order = self._reached = self._orders.popleft()
-            closed = self._segmenter.close(order.position, _REASONS[order.mark])
-            effects += (self._on_closed(closed) if closed else []) + self._answer_mark()
+        while (order := self._orders.reach(self._cursor)) is not None:
+            closed = self._segmenter.close(order.position, order.mark.reason)
+            effects += (self._on_closed(closed) if closed else []) + self._answer_order()
         return effects
-
-    def _order_is_due(self) -> bool:
-        return bool(self._orders) and self._cursor + HOP_SAMPLES > self._orders[0].position
 
     def apply(self, decode: Decode, text: str) -> list[Effect]:
         """Text of a decode that was asked for; one that nobody waits for any more changes nothing."""
@@ -265,14 +242,15 @@ class StreamingPipeline:
         if self._transcript.awaited == 0 and self._rested is not None:
             effects.append(Settle(self._rested))
             self._rested = None
-        return effects + self._answer_mark()
+        return effects + self._answer_order()
 
-    def _answer_mark(self) -> list[Effect]:
+    def _answer_order(self) -> list[Effect]:
         """Once all that was closed is locked, the order that closed it is answered."""
-        if self._reached is None or self._transcript.awaited:
+        order = self._orders.reached
+        if order is None or self._transcript.awaited:
             return []
-        reached, self._reached = self._reached, None
-        if reached.mark is Mark.STOP:
-            settled = Checkpoint(reached.position, reached.position, self._segmenter.next_index)
-            return [Settle(settled), Emit(Stopped(reached.position))]
-        return [Emit(Committed(reached.position))]
+        self._orders.answered()
+        if order.mark is Mark.COMMIT:
+            return [Emit(Committed(order.position))]
+        settled = Checkpoint(order.position, order.position, self._segmenter.next_index)
+        return [Settle(settled), Emit(Stopped(order.position))]

@@ -15,7 +15,7 @@ from tests.support.sound import LOUD, QUIET, sound
 from worker.engines.base import Hypothesis
 from worker.pipeline.effects import DecodeKind
 from worker.pipeline.hop import HOP_SAMPLES
-from worker.pipeline.streaming import Mark
+from worker.pipeline.orders import Mark
 from worker.session import SessionLife, WorkerSession
 from worker.session_meter import CREDIT_SAMPLES
 

@@ -15,7 +15,7 @@ from tests.support.session_rig import SessionRig
 from tests.support.sound import LOUD, QUIET, sound
 from worker.engines.base import Hypothesis
 from worker.pipeline.effects import DecodeKind
-from worker.pipeline.streaming import Mark
+from worker.pipeline.orders import Mark
 from worker.session import SessionLife, WorkerSession
 
 SPEECH: Final = sound((LOUD, 1.0))
@@ -55,7 +55,7 @@ def test_a_failed_final_ends_the_session_and_says_so() -> None:
     assert session.life is SessionLife.FAILED
 
 
-@pytest.mark.parametrize("method", ["push_hop", "next_hop", "carry_out_marks", "apply"])
+@pytest.mark.parametrize("method", ["push_hop", "next_hop", "carry_out_orders", "apply"])
 def test_a_bug_in_one_session_ends_it_and_no_other(
     method: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -114,7 +114,7 @@ def test_ending_leaves_the_vad_and_the_engine_once() -> None:
 def test_a_bug_between_stop_marks_and_hops_sends_only_one_error(monkeypatch: pytest.MonkeyPatch) -> None:
     rig = SessionRig()
     session, sent = rig.open()
-    monkeypatch.setattr(session.pipeline, "carry_out_marks", broken)
+    monkeypatch.setattr(session.pipeline, "carry_out_orders", broken)
     for _ in range(3):
         stop(rig, session)
     assert sent.kinds == [FrameType.FAILED]

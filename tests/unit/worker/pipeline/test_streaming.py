@@ -17,7 +17,8 @@ from common.events import Final as FinalEvent
 from tests.support.driven_pipeline import PARTIALS, SCHEDULE, Driven, emitted, kinds
 from worker.pipeline.effects import Decode, DecodeKind, Emit, Promote, ResetVad, Settle, Withdraw
 from worker.pipeline.hop import HOP_SAMPLES
-from worker.pipeline.streaming import MAX_AWAITED_FINALS, Mark
+from worker.pipeline.orders import Mark
+from worker.pipeline.streaming import MAX_AWAITED_FINALS
 
 SENTENCE: Final = "speech 1, silence 1.2"
 
@@ -129,7 +130,7 @@ def test_a_commit_in_silence_is_answered_with_the_audio_before_it() -> None:
     driven.pipeline.mark(Mark.COMMIT)
     driven.pipeline.push_audio(bytes(2 * HOP_SAMPLES))
     assert driven.pipeline.next_hop() is None
-    assert driven.pipeline.carry_out_marks() == [Emit(Committed(end))]
+    assert driven.pipeline.carry_out_orders() == [Emit(Committed(end))]
     assert driven.pipeline.next_hop() is not None
 
 
@@ -143,17 +144,17 @@ def test_orders_wait_for_the_audio_before_them_and_for_each_other() -> None:
     assert samples is not None
     driven.effects += driven.pipeline.push_hop(samples, 0.9)
     assert driven.pipeline.next_hop() is None
-    assert driven.pipeline.carry_out_marks() == []
+    assert driven.pipeline.carry_out_orders() == []
     answered = emitted(driven.apply(DecodeKind.FINAL, "ever"))
     assert [type(event) for event in answered] == [FinalEvent, Committed]
-    assert [type(event) for event in emitted(driven.pipeline.carry_out_marks())] == [Stopped]
+    assert [type(event) for event in emitted(driven.pipeline.carry_out_orders())] == [Stopped]
 
 
 def test_any_number_of_orders_at_one_place_is_answered() -> None:
     driven = Driven()
     for _ in range(3_000):
         driven.pipeline.mark(Mark.COMMIT)
-    assert len(emitted(driven.pipeline.carry_out_marks())) == 3_000
+    assert len(emitted(driven.pipeline.carry_out_orders())) == 3_000
 
 
 def test_a_session_that_is_behind_decodes_no_partials() -> None:

@@ -6,7 +6,7 @@ from common.events import Final as FinalEvent
 from common.events import Partial
 from tests.support.driven_pipeline import Driven, emitted, kinds
 from worker.pipeline.effects import DecodeKind
-from worker.pipeline.streaming import Mark
+from worker.pipeline.orders import Mark
 
 
 def test_a_session_goes_on_without_a_partial() -> None:

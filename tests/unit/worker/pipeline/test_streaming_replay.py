@@ -16,7 +16,7 @@ from common.events import Final as FinalEvent
 from tests.support.pipeline_run import Patience, PipelineRun, Settlement, between, run_from, run_whole
 from tests.support.sound import LOUD, QUIET, Piece, sound, sounds
 from worker.pipeline.hop import HOP_SAMPLES
-from worker.pipeline.streaming import Mark
+from worker.pipeline.orders import Mark
 
 patiences: Final = st.builds(Patience, st.integers(0, 60), st.booleans())
 
