@@ -217,10 +217,12 @@ class StreamingPipeline:
 
     def _apply_partial(self, decode: Decode, text: str) -> list[Effect]:
         segment = self._segmenter.open_segment
-        if segment is None or segment.index != decode.segment or self._policy is None:
-            return []
-        self._policy.answered(text)
-        if decode.end < self._transcript.heard_of(segment):
+        if segment is not None and segment.index == decode.segment and self._policy is not None:
+            self._policy.answered(text)
+        else:
+            # Cut while this was being decoded: still the newest there is to read until its final comes.
+            segment = self._transcript.shown_and_awaited(decode.segment)
+        if segment is None or decode.end < self._transcript.heard_of(segment):
             return []
         return [Emit(self._transcript.partial(segment, text, decode.start, decode.end))]
 

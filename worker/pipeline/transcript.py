@@ -48,6 +48,13 @@ class Transcript:
             for awaited in self._awaited
         )
 
+    def shown_and_awaited(self, segment_index: int) -> OpenSegment | None:
+        """The closed segment of this index, if its text is awaited and no later segment is shown yet."""
+        if self._revised.segment != segment_index:
+            return None
+        segments = (awaited.closed.segment for awaited in self._awaited)
+        return next((segment for segment in segments if segment.index == segment_index), None)
+
     def heard_of(self, segment: OpenSegment) -> int:
         """How far the text shown of this segment has heard; a decode of less came late."""
         return self._revised.heard if self._revised.segment == segment.index else 0

@@ -279,3 +279,14 @@ def test_a_new_schedule_ends_the_open_segment_sooner() -> None:
     driven.feed("speech 1, silence 0.5")
     driven.pipeline.configure(SessionOptions(silence_schedule=(ScheduleStep(None, 300),)))
     assert ResetVad() in driven.feed("silence 0.032")
+
+
+def test_a_partial_in_flight_when_its_segment_is_cut_is_still_shown() -> None:
+    driven = Driven()
+    driven.feed("speech 3")
+    driven.apply(DecodeKind.PARTIAL, "ever")
+    driven.feed("speech 3.2")
+    late = Decode(DecodeKind.PARTIAL, 0, 0, driven.last(DecodeKind.PARTIAL).end)
+    assert driven.last(DecodeKind.FINAL).segment == 0
+    [shown] = emitted(driven.pipeline.apply(late, "ever tried"))
+    assert isinstance(shown, Partial) and (shown.segment, shown.text) == (0, "ever tried")

@@ -94,6 +94,17 @@ def test_a_partial_begins_with_its_segment_or_with_its_window() -> None:
     assert transcript.partial(segment(0), "b", 500, 950) == Partial(0, 2, "b", 500, 950)
 
 
+def test_a_closed_segment_is_shown_until_a_later_one_is_or_its_text_comes() -> None:
+    transcript = Transcript()
+    assert transcript.shown_and_awaited(0) is None
+    transcript.partial(segment(0), "ever", window_start=0, heard=500)
+    assert transcript.shown_and_awaited(0) is None
+    transcript.close(closed(0))
+    assert transcript.shown_and_awaited(0) == segment(0)
+    transcript.partial(segment(1), "tried", window_start=1_000, heard=1_500)
+    assert transcript.shown_and_awaited(0) is None
+
+
 def test_a_partial_of_a_window_keeps_what_was_shown_before_it() -> None:
     transcript = Transcript()
     transcript.partial(segment(0), "one two three four five", window_start=0, heard=500)
