@@ -16,10 +16,10 @@ def trim_heap() -> None:
 
 
 class IdleTrimmer:
-    """Trims once each time the last session has gone."""
+    """Due once after the start, which leaves much behind, and each time the last session has gone."""
 
     def __init__(self) -> None:
-        self._busy = False
+        self._busy = True
 
     def observe(self, sessions: int) -> bool:
         """Whether this is the moment; called at every heartbeat."""

@@ -90,7 +90,6 @@ class WorkerProcess:
             await self._engine.start()
             # What start-up made lives for ever: the collector need not look at it again.
             gc.freeze()
-            trim_heap()
             return self._start_ops()
         except Exception as error:
             raise BootFailed(f"worker {self._index} cannot start: {error}") from error
