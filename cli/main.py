@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from cli.options import with_settings
+from cli.prepare import prepare
 from cli.status import status
 from cli.stream import stream
 from common.settings import Settings
@@ -23,7 +24,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Index = Annotated[int, typer.Option(min=0, help="number of this process among its kind, from 0")]
+_INDEX = typer.Option(min=0, help="number of this process among its kind, from 0")
+Index = Annotated[int, _INDEX]
+IndexIfAlone = Annotated[int | None, _INDEX]
 
 
 def main() -> None:
@@ -55,13 +58,34 @@ def serve(settings: Settings) -> None:
     run(settings)
 
 
-@app.command()
+worker_app = typer.Typer(invoke_without_command=True)
+app.add_typer(worker_app, name="worker")
+
+
+@worker_app.callback()
 @with_settings
-def worker(settings: Settings, index: Index) -> None:
+def worker(settings: Settings, context: typer.Context, index: IndexIfAlone = None) -> None:
     """Run one worker process by hand."""
+    if context.invoked_subcommand is not None:
+        _refuse_flags(context)
+        return
+    if index is None:
+        raise typer.BadParameter("missing", param_hint="--index")
     from worker.process import run  # noqa: PLC0415
 
     run(settings, index)
+
+
+worker_app.command()(prepare)
+
+
+def _refuse_flags(context: typer.Context) -> None:
+    """They would be read by nobody."""
+    given = [f"--{name.replace('_', '-')}" for name, value in context.params.items() if value is not None]
+    if given:
+        raise typer.BadParameter(
+            f"flags of `worker {context.invoked_subcommand}` go behind it", param_hint=", ".join(given)
+        )
 
 
 @app.command()

@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry
 from cli.supervisor.errors import CannotServe
 from cli.supervisor.keeper import Keeper, Surroundings
 from cli.supervisor.metrics import SupervisorMetrics
+from cli.supervisor.model import with_prepared_model
 from cli.supervisor.notify_socket import NotifySocket, open_notify_socket
 from cli.supervisor.ops import routes
 from cli.supervisor.plan import child_environ, plan_children
@@ -41,7 +42,8 @@ def serve(settings: Settings) -> None:
         check_ports(needed_ports(settings))
         with open_run_dir(settings.run_dir) as run_dir:
             configure_logs("supervisor", settings.log_level)
-            halt = asyncio.run(_supervise(settings, run_dir))
+            ready = with_prepared_model(settings, run_dir)
+            halt = asyncio.run(_supervise(ready, run_dir)) if ready is not None else None
     except (CannotServe, OpsPortTaken) as error:
         typer.echo(f"voxshard serve: {error}", err=True)
         raise typer.Exit(_UNUSABLE) from error

@@ -60,7 +60,8 @@ def serving(folder: Path, child: str, ports: list[int], *more: str) -> Iterator[
         (here / "worker" / "__main__.py", "raise SystemExit('the wrong worker')"),
     ):
         main.parent.mkdir(parents=True)
-        main.with_name("__init__.py").touch()
+        # The rest of the package stays our own.
+        main.with_name("__init__.py").write_text(f"__path__.append({str(ROOT / main.parent.name)!r})")
         main.write_text(code)
     (here / "engine_of_the_current_folder.py").touch()
     tmp.mkdir()
@@ -134,6 +135,16 @@ def test_serve_waits_for_a_child_no_longer_than_the_boot_timeout(folder: Path) -
     assert (
         stderr.splitlines()[-1] == "voxshard serve: worker-0 was not ready within 0.1 s; it was never ready"
     )
+
+
+def test_model_that_cannot_be_prepared_ends_with_2_before_any_worker(folder: Path) -> None:
+    with serving(folder, READY_CHILD, free_ports(5), "--engine", "fun-asr-nano", "--model", "/no") as process:
+        stdout, stderr = process.communicate(timeout=20)
+    assert (process.returncode, stdout) == (2, "")
+    assert stderr.splitlines() == [
+        "voxshard serve: there is no model folder /no, and an id at a hub looks like OWNER/NAME"
+    ]
+    assert list((folder / "tmp").iterdir()) == []
 
 
 def test_taken_port_ends_with_2_before_anything_is_started() -> None:

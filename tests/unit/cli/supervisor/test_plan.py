@@ -7,6 +7,7 @@ from pathlib import Path
 from cli.supervisor.child import Role
 from cli.supervisor.plan import child_environ, plan_children
 from common.settings import load_settings
+from worker.environment import DEFAULTS
 
 
 def test_each_child_is_told_its_role_index_and_settings() -> None:
@@ -22,6 +23,7 @@ def test_each_child_is_told_its_role_index_and_settings() -> None:
 def test_children_search_where_the_parent_does_and_the_current_folder_last() -> None:
     environ = child_environ({"HOME": "/root"}, Path("/run/n"), ["/a", "", "/b", "/a"], "/here")
     assert environ == {
+        **DEFAULTS,
         "HOME": "/root",
         "NOTIFY_SOCKET": "/run/n",
         "PYTHONPATH": os.pathsep.join(["/a", "/b", "/here"]),
@@ -31,3 +33,8 @@ def test_children_search_where_the_parent_does_and_the_current_folder_last() -> 
 def test_current_folder_that_is_searched_already_keeps_its_place() -> None:
     environ = child_environ({}, Path("/run/n"), ["/here", "/b"], "/here")
     assert environ["PYTHONPATH"] == os.pathsep.join(["/here", "/b"])
+
+
+def test_the_operators_number_of_threads_counts() -> None:
+    environ = child_environ({"OMP_NUM_THREADS": "4"}, Path("/run/n"), [], "/here")
+    assert (environ["OMP_NUM_THREADS"], environ["MKL_NUM_THREADS"]) == ("4", "1")
