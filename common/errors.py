@@ -107,6 +107,12 @@ class BadSilenceSchedule(VoxshardError):
     action = "AGE_MS:SILENCE_MS pairs with rising ages, the last age `inf`; the former one stays in force"
 
 
+class BadTimestamps(VoxshardError):
+    code = "bad_timestamps"
+    message = "TIMESTAMPS is true or false, the former choice stays in force"
+    action = "send TIMESTAMPS:true or TIMESTAMPS:false"
+
+
 class BadSessionId(VoxshardError):
     code = "bad_session_id"
     message = "a session id is a letter or digit and up to 127 more, or dots, colons, dashes, underscores"
@@ -204,6 +210,7 @@ TABLE: Final[tuple[type[VoxshardError], ...]] = (
     BadHotwords,
     BadLanguage,
     BadSilenceSchedule,
+    BadTimestamps,
     BadSessionId,
     SessionInUse,
     IdleTimeout,

@@ -34,6 +34,7 @@ class SessionOptions(msgspec.Struct, frozen=True, array_like=True):
     hotwords: tuple[str, ...] = ()
     replacements: tuple[tuple[str, str], ...] = ()
     silence_schedule: tuple[ScheduleStep, ...] = ()
+    timestamps: bool = False
 
 
 # --- commands: client -> session -------------------------------------------------------------
@@ -98,8 +99,19 @@ class Partial(msgspec.Struct, frozen=True, array_like=True):
     heard: int
 
 
+class Word(msgspec.Struct, frozen=True, array_like=True):
+    """A word of locked text and when it was said, `end` exclusive."""
+
+    text: str
+    start: int
+    end: int
+
+
 class Final(msgspec.Struct, frozen=True, array_like=True):
-    """Locked text of a closed segment: speech from `start` to `end`, decided at `endpoint`."""
+    """Locked text of a closed segment: speech from `start` to `end`, decided at `endpoint`.
+
+    `words` is empty unless the client asked for times and all of the text could be timed.
+    """
 
     segment: int
     text: str
@@ -107,6 +119,7 @@ class Final(msgspec.Struct, frozen=True, array_like=True):
     end: int
     endpoint: int
     reason: EndpointReason
+    words: tuple[Word, ...] = ()
 
 
 class Committed(msgspec.Struct, frozen=True, array_like=True):

@@ -19,7 +19,13 @@ from common.events import Committed, Failed, Partial, SessionOptions, Settled, S
 from common.events import Final as FinalEvent
 from common.link import SEQUENCE_MASK, Credit, FrameType
 from common.settings import Settings
-from worker.engines.base import EngineCapabilities, Hypothesis, TranscribeRequest
+from worker.engines.base import (
+    EngineCapabilities,
+    Hypothesis,
+    SegmentEngine,
+    SegmentMemory,
+    TranscribeRequest,
+)
 from worker.metrics import WorkerMetrics
 from worker.pipeline.effects import Decode, DecodeKind, Effect, Emit, Promote, ResetVad, Settle, Withdraw
 from worker.pipeline.hop import HOP_SAMPLES
@@ -29,7 +35,7 @@ from worker.pipeline.streaming import StreamingPipeline
 from worker.scheduler.runner import DecodeScheduler
 from worker.session_meter import SessionMeter, SessionTiming
 from worker.vad.base import VadState
-from worker.vad.pool import VadPool
+from worker.vad.pool import HeardHop, VadPool
 
 log = logging.getLogger(__name__)
 
@@ -57,19 +63,24 @@ class Services:
     """What all sessions of a worker share."""
 
     vad: VadPool
+    engine: SegmentEngine
     scheduler: DecodeScheduler
     metrics: WorkerMetrics
     clock: Clock
-    capabilities: EngineCapabilities
     settings: Settings
+
+    @property
+    def capabilities(self) -> EngineCapabilities:
+        return self.engine.capabilities
 
     def pipeline(self, options: SessionOptions, checkpoint: Checkpoint) -> StreamingPipeline:
         cap_ms = self.settings.segment_cap_ms or self.capabilities.max_segment_ms
         partials = PartialSettings(
             interval=ms_to_samples(self.settings.partial_interval_ms),
             window=ms_to_samples(self.settings.partial_window_ms),
+            stays=self.capabilities.continues_partials,
         )
-        return StreamingPipeline(options, ms_to_samples(cap_ms), partials, checkpoint)
+        return StreamingPipeline(options, ms_to_samples(cap_ms), partials, checkpoint, self.vad.lag)
 
 
 class WorkerSession:
@@ -82,6 +93,7 @@ class WorkerSession:
         self.vad_state: VadState = services.vad.fresh_state()
         self._send = send
         self._services = services
+        self._memories: dict[int, SegmentMemory] = {}
         self._timing = SessionTiming(services.metrics, services.clock)
         self._meter = SessionMeter(pipeline.timeline.start, pipeline.cursor)
 
@@ -127,25 +139,53 @@ class WorkerSession:
         try:
             yield
         except Exception:
-            log.exception("session failed", extra={"session": self.id})
-            self.fail(InternalError())
+            self._broken()
+
+    def _broken(self) -> None:
+        """Log the exception at hand and end the session."""
+        log.exception("session failed", extra={"session": self.id})
+        self.fail(InternalError())
 
     # --- HopSource -----------------------------------------------------------------------------
 
-    def next_hop(self) -> Samples | None:
-        with self._boundary():
+    # Boundaries as well, written out: at thousands of hops a second a context manager is felt.
+
+    def next_hops(self, limit: int) -> list[Samples]:
+        hops: list[Samples] = []
+        try:
             if self.life is SessionLife.LIVE:
                 self._perform(self.pipeline.carry_out_orders())
-            if self.life is SessionLife.LIVE:
-                return self.pipeline.next_hop()
-        return None
+            while self.life is SessionLife.LIVE and len(hops) < limit:
+                samples = self.pipeline.next_hop(len(hops))
+                if samples is None:
+                    break
+                hops.append(samples)
+        except Exception:
+            self._broken()
+            return []
+        return hops
 
-    def hop_done(self, samples: Samples, speech: float, state: VadState) -> None:
-        with self._boundary():
-            if self.life is SessionLife.LIVE:
-                self.vad_state = state
-                self._perform(self.pipeline.push_hop(samples, speech))
-                self._grant_credit()
+    def hops_done(self, heard: list[HeardHop]) -> bool:
+        try:
+            return self._take(heard)
+        except Exception:
+            self._broken()
+            return False
+
+    def _take(self, heard: list[HeardHop]) -> bool:
+        """As many of these hops as still hold, as if they had come one by one; whether there are more."""
+        more = False
+        for hop in heard:
+            if self.life is not SessionLife.LIVE:
+                return False
+            self.vad_state = hop.state
+            self._perform(self.pipeline.push_hop(hop.samples, hop.speech))
+            self._grant_credit()
+            more = self.pipeline.has_hop()
+            # Whatever moves the cursor resets the VAD: the rest was heard from another state, or elsewhere.
+            if not more or self.vad_state is not hop.state:
+                break
+        return more and self.life is SessionLife.LIVE
 
     def unheard_samples(self) -> int:
         return max(0, self.pipeline.timeline.end - self.pipeline.cursor)
@@ -163,14 +203,26 @@ class WorkerSession:
             if self.life is SessionLife.LIVE:
                 options = self.pipeline.options
                 audio = self.pipeline.timeline.samples(decode.start, decode.end)
-                is_final = decode.kind is not DecodeKind.PARTIAL
-                return TranscribeRequest(audio, is_final, options.language, options.hotwords)
+                return TranscribeRequest(
+                    audio,
+                    decode.kind,
+                    options.language,
+                    options.hotwords,
+                    timestamps=options.timestamps and decode.kind is not DecodeKind.PARTIAL,
+                    start=decode.start,
+                    memory=self._memory_of(decode.segment),
+                )
         return None
+
+    def _memory_of(self, segment: int) -> SegmentMemory:
+        if segment not in self._memories:
+            self._memories[segment] = self._services.engine.fresh_memory()
+        return self._memories[segment]
 
     def decoded(self, decode: Decode, hypothesis: Hypothesis) -> None:
         with self._boundary():
             if self.life is SessionLife.LIVE:
-                self._perform(self.pipeline.apply(decode, hypothesis.text))
+                self._perform(self.pipeline.apply(decode, hypothesis.text, hypothesis.words))
                 # A final makes room for the next hops of a session that had too many waiting.
                 self._services.vad.offer(self)
 
@@ -185,8 +237,9 @@ class WorkerSession:
         for effect in effects:
             match effect:
                 case Decode():
-                    self._services.scheduler.submit(self, effect)
+                    self._ask(effect)
                 case Promote(segment):
+                    self._timing.final_asked(segment)
                     self._services.scheduler.promote(self, segment)
                 case Withdraw(kind, segment):
                     self._services.scheduler.withdraw(self, kind, segment)
@@ -199,8 +252,15 @@ class WorkerSession:
                 case _:
                     assert_never(effect)
 
+    def _ask(self, decode: Decode) -> None:
+        if decode.kind is DecodeKind.FINAL:
+            self._timing.final_asked(decode.segment)
+        self._services.scheduler.submit(self, decode)
+
     def _emit(self, event: SpeechStarted | Partial | FinalEvent | Committed | Stopped) -> None:
         self._timing.observe(event)
+        if isinstance(event, FinalEvent):
+            self._memories.pop(event.segment, None)
         if isinstance(event, Stopped):
             self.end(SessionLife.STOPPED)
         self._send(_FRAMES[type(event)], event)

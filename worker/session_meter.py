@@ -49,6 +49,7 @@ class SessionTiming:
         self._clock = clock
         self._arrivals = Arrivals()
         self._starts: dict[int, int] = {}
+        self._final_asked_at: dict[int, float] = {}
         self._marked_at = 0.0
 
     def arrived(self, end: int) -> None:
@@ -56,6 +57,9 @@ class SessionTiming:
 
     def marked(self) -> None:
         self._marked_at = self._clock.now()
+
+    def final_asked(self, segment: int) -> None:
+        self._final_asked_at.setdefault(segment, self._clock.now())
 
     def trim(self, before: int) -> None:
         self._arrivals.trim(before)
@@ -73,8 +77,12 @@ class SessionTiming:
             case FinalEvent():
                 self._starts.pop(event.segment, None)
                 self._metrics.final(self._since_endpoint(event))
+                self._final_asked_at.pop(event.segment, None)
 
     def _since_endpoint(self, final: FinalEvent) -> float:
         if final.reason in (EndpointReason.COMMIT, EndpointReason.STOP):
             return self._clock.now() - self._marked_at
+        if final.reason is EndpointReason.MAX_LENGTH:
+            # A cut is decided seconds behind the place where it is made.
+            return self._clock.now() - self._final_asked_at.get(final.segment, self._clock.now())
         return self.age_of(final.endpoint - 1)

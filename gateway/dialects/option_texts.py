@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from common.errors import BadHotwords, BadLanguage
+from common.errors import BadHotwords, BadLanguage, BadTimestamps
 
 MAX_HOTWORDS: Final = 200
 MAX_WORD_CHARACTERS: Final = 64
@@ -13,6 +13,7 @@ MAX_WORD_CHARACTERS: Final = 64
 _LANGUAGE: Final = re.compile(r"[^\W\d_](?:[\w ()-]{0,31})", re.UNICODE)
 _ARROW: Final = re.compile(r"=>|->|→")
 _SEPARATORS: Final = re.compile("[,，]")
+_CHOICES: Final = {"true": True, "false": False}
 
 
 def parse_hotwords(text: str) -> tuple[str, ...]:
@@ -39,6 +40,14 @@ def parse_language(text: str) -> str | None:
     if not _LANGUAGE.fullmatch(language):
         raise BadLanguage()
     return language
+
+
+def parse_timestamps(text: str) -> bool:
+    """`true` or `false`, in any case. Raises `BadTimestamps`."""
+    choice = _CHOICES.get(text.strip().lower())
+    if choice is None:
+        raise BadTimestamps()
+    return choice
 
 
 def _pair(entry: str) -> tuple[str, str]:

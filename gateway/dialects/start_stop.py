@@ -1,7 +1,7 @@
 """FunASR's realtime protocol: text commands in, JSON results out that repeat every locked sentence.
 
 docs/protocol.md section 2 is its specification. Beyond FunASR: ids, `seq`, `worker`, the endpoint and its
-reason with every sentence, and an error event for every mistake.
+reason with every sentence, times of its words if asked for, and an error event for every mistake.
 """
 
 from __future__ import annotations
@@ -31,11 +31,17 @@ from common.events import (
     Started,
     Stop,
     Stopped,
+    Word,
 )
 from common.events import Final as FinalEvent
 from common.silence import parse_schedule
 from common.text import join_texts
-from gateway.dialects.option_texts import parse_hotwords, parse_language, parse_replacements
+from gateway.dialects.option_texts import (
+    parse_hotwords,
+    parse_language,
+    parse_replacements,
+    parse_timestamps,
+)
 
 _COMMANDS: Final[dict[str, Command]] = {
     "START": Start(),
@@ -50,6 +56,7 @@ _SETTERS: Final[dict[str, tuple[str, Callable[[str], Any], str]]] = {
     "POSTPROCESS_HOTWORDS": ("replacements", parse_replacements, "postprocess_hotwords_set"),
     "LANGUAGE": ("language", parse_language, "language_set"),
     "SILENCE_SCHEDULE": ("silence_schedule", parse_schedule, "silence_schedule_set"),
+    "TIMESTAMPS": ("timestamps", parse_timestamps, "timestamps_set"),
 }
 
 _FILE_MAGICS: Final = (
@@ -66,8 +73,16 @@ _FILE_MAGICS: Final = (
 four bytes each: shorter ones would turn up in loud audio by chance."""
 
 
+class SentenceWord(msgspec.Struct, frozen=True):
+    """A word of a sentence on the wire; times in milliseconds from START."""
+
+    text: str
+    start: int
+    end: int
+
+
 class Sentence(msgspec.Struct, frozen=True):
-    """A locked sentence on the wire; times in milliseconds from START."""
+    """A locked sentence on the wire; times in milliseconds from START. No `words` if they have no times."""
 
     id: int
     text: str
@@ -75,6 +90,7 @@ class Sentence(msgspec.Struct, frozen=True):
     end: int
     endpoint: int
     reason: str
+    words: tuple[SentenceWord, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 class StartStopDialect:
@@ -209,7 +225,12 @@ def _sentence(number: int, final: FinalEvent) -> Sentence:
         end=samples_to_ms(final.end),
         endpoint=samples_to_ms(final.endpoint),
         reason=final.reason.value,
+        words=tuple(map(_sentence_word, final.words)) or msgspec.UNSET,
     )
+
+
+def _sentence_word(word: Word) -> SentenceWord:
+    return SentenceWord(word.text, samples_to_ms(word.start), samples_to_ms(word.end))
 
 
 def _option_fields(options: SessionOptions, changed: str) -> dict[str, Any]:
@@ -220,6 +241,8 @@ def _option_fields(options: SessionOptions, changed: str) -> dict[str, Any]:
             return {"postprocess_hotwords": dict(options.replacements)}
         case "language_set":
             return {"language": options.language}
+        case "timestamps_set":
+            return {"timestamps": options.timestamps}
         case _:
             return {"silence_schedule": options.silence_schedule}
 

@@ -8,6 +8,7 @@ from common.audio import ms_to_samples
 from common.checkpoint import ORIGIN, Checkpoint
 from common.events import ScheduleStep, SessionOptions
 from tests.support.hops import hops
+from worker.engines.words import TimedWord
 from worker.pipeline.effects import Decode, DecodeKind, Effect, Emit
 from worker.pipeline.hop import HOP_SAMPLES
 from worker.pipeline.orders import Mark
@@ -46,9 +47,9 @@ class Driven:
         found = [effect for effect in self.effects if isinstance(effect, Decode) and effect.kind is kind]
         return found[-1]
 
-    def apply(self, kind: DecodeKind, text: str) -> list[Effect]:
+    def apply(self, kind: DecodeKind, text: str, words: tuple[TimedWord, ...] | None = None) -> list[Effect]:
         """Answer the last decode of a kind."""
-        return self.pipeline.apply(self.last(kind), text)
+        return self.pipeline.apply(self.last(kind), text, words)
 
 
 def kinds(effects: list[Effect]) -> list[DecodeKind]:

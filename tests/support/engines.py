@@ -21,6 +21,8 @@ from typing import Final
 from common.audio import SAMPLES_PER_MS, Samples, float_to_pcm16
 from common.settings import Settings
 from worker.engines.base import EngineCapabilities, EngineDead, EngineError, Hypothesis, TranscribeRequest
+from worker.engines.words import TimedWord
+from worker.pipeline.effects import DecodeKind
 
 FIRST_WORD: Final = "heard"
 """Every text begins with it; a client may have it replaced."""
@@ -43,6 +45,13 @@ def scripted_text(audio: Samples) -> str:
     return f"{FIRST_WORD} {len(audio) // SAMPLES_PER_MS} ms {checksum:08x}"
 
 
+def scripted_words(text: str) -> tuple[TimedWord, ...]:
+    """A tenth of a second for each word."""
+    return tuple(
+        TimedWord(word, number / 10, (number + 1) / 10, 1.0) for number, word in enumerate(text.split())
+    )
+
+
 class ScriptedEngine:
     """Answers with `scripted_text`, one request at a time."""
 
@@ -58,6 +67,18 @@ class ScriptedEngine:
         if not self._script.boots:
             raise RuntimeError("the script says that this engine does not boot")
 
+    def fresh_memory(self) -> None:
+        """Remembers nothing."""
+
+    async def room(self) -> int:
+        return 1
+
+    def pause_s(self, kind: DecodeKind) -> float:
+        return 0.0
+
+    def check(self) -> None:
+        """Dies only when the script says so."""
+
     async def transcribe(self, request: TranscribeRequest) -> Hypothesis:
         self._calls += 1
         await asyncio.sleep(self._script.delay_s)
@@ -65,7 +86,8 @@ class ScriptedEngine:
             raise EngineError("the script says that this decode fails")
         if self._calls == self._script.deadly_call:
             raise EngineDead("the script says that the engine is dead")
-        return Hypothesis(scripted_text(request.audio), busy_s=self._script.delay_s)
+        text = scripted_text(request.audio)
+        return Hypothesis(text, self._script.delay_s, scripted_words(text) if request.timestamps else None)
 
     async def close(self) -> None:
         """Holds nothing."""

@@ -7,6 +7,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from worker.engines.base import EngineCapabilities, Hypothesis, TranscribeRequest
+from worker.pipeline.effects import DecodeKind
 
 
 @dataclass(slots=True)
@@ -16,8 +17,14 @@ class _Held:
 
 
 class HeldEngine:
-    def __init__(self, max_in_flight: int = 1) -> None:
-        self.capabilities = EngineCapabilities(max_segment_ms=20_000, max_in_flight=max_in_flight)
+    def __init__(
+        self, max_in_flight: int = 1, *, can_abort: bool = False, max_segment_ms: int = 20_000
+    ) -> None:
+        self.capabilities = EngineCapabilities(
+            max_segment_ms=max_segment_ms, max_in_flight=max_in_flight, can_abort=can_abort
+        )
+        self.room_left = max_in_flight
+        self.partials_wait_s = 0.0
         self.taken: list[TranscribeRequest] = []
         """All requests so far, in the order in which they came."""
         self.given_up = 0
@@ -28,6 +35,18 @@ class HeldEngine:
 
     async def close(self) -> None:
         """Nothing to give back."""
+
+    def fresh_memory(self) -> list[str]:
+        return []
+
+    async def room(self) -> int:
+        return self.room_left
+
+    def pause_s(self, kind: DecodeKind) -> float:
+        return self.partials_wait_s if kind is DecodeKind.PARTIAL else 0.0
+
+    def check(self) -> None:
+        """Never dies unasked."""
 
     async def transcribe(self, request: TranscribeRequest) -> Hypothesis:
         held = _Held(request, asyncio.get_running_loop().create_future())

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from worker.pipeline.hop import SILERO_LAG
 from worker.vad.base import VadState
 
 # Sound of this root mean square, or more, is certainly speech.
@@ -18,6 +19,9 @@ _MEMORY: Final = 0.4
 @dataclass(slots=True)
 class LoudnessVad:
     """Probability = loudness over certain loudness, mixed with the answer before. A state is that answer."""
+
+    # What tests of the segmenter count with.
+    lag = SILERO_LAG
 
     batch_sizes: list[int] = field(default_factory=list)
     """Of each call of the model."""

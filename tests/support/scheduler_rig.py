@@ -29,7 +29,7 @@ class Owner:
         if self.ended:
             return None
         audio = np.zeros(decode.end - decode.start, np.float32)
-        return TranscribeRequest(audio, is_final=decode.kind is DecodeKind.FINAL)
+        return TranscribeRequest(audio, decode.kind)
 
     def decoded(self, decode: Decode, hypothesis: Hypothesis) -> None:
         self.texts.append((decode.kind, hypothesis.text))
@@ -39,8 +39,8 @@ class Owner:
 
 
 class Rig:
-    def __init__(self, max_in_flight: int = 1) -> None:
-        self.engine = HeldEngine(max_in_flight)
+    def __init__(self, max_in_flight: int = 1, *, can_abort: bool = False) -> None:
+        self.engine = HeldEngine(max_in_flight, can_abort=can_abort)
         self.metrics = WorkerMetrics("0")
         self.clock = ManualClock()
         self.scheduler = DecodeScheduler(self.engine, self.metrics, self.clock)

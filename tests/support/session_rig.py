@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import cycle
 from typing import Final, TypeVar, cast
 
 import msgspec
@@ -15,15 +17,16 @@ from common.link import FrameType
 from common.settings import Settings
 from common.silence import parse_schedule
 from tests.support.clock import ManualClock
+from tests.support.held_engine import HeldEngine
 from tests.support.loudness_vad import LoudnessVad
-from worker.engines.base import EngineCapabilities, Hypothesis, TranscribeRequest
+from worker.engines.base import Hypothesis, TranscribeRequest
 from worker.metrics import WorkerMetrics
 from worker.pipeline.effects import Decode, DecodeKind
 from worker.scheduler.decode_queue import DecodeQueue, Queued
 from worker.scheduler.runner import DecodeOwner, DecodeScheduler
 from worker.session import Services, WorkerSession
 from worker.vad.base import VadState
-from worker.vad.pool import HopSource, VadPool
+from worker.vad.pool import MAX_HOPS, HeardHop, HopSource, VadPool
 
 Record = TypeVar("Record", bound=msgspec.Struct)
 
@@ -32,11 +35,13 @@ FRAME_BYTES: Final = 1_600 * BYTES_PER_SAMPLE
 
 
 class FakePool:
-    """Asks a session for hops when told to."""
+    """Asks a session for hops when told to; `limits` says for how many at most, in turn."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Sequence[int] = (MAX_HOPS,)) -> None:
         self.model = LoudnessVad()
+        self.lag = self.model.lag
         self.sources: dict[HopSource, None] = {}
+        self._limits = cycle(limits)
 
     def fresh_state(self) -> VadState:
         return self.model.fresh_state()
@@ -51,11 +56,23 @@ class FakePool:
         """Until nobody has a hop."""
         while self.sources:
             source, _ = self.sources.popitem()
-            samples = source.next_hop()
-            if samples is not None:
-                [speech], [state] = self.model.forward(samples[None], [source.vad_state])
-                source.hop_done(samples, speech, state)
-                self.offer(source)
+            heard = self.hear(source)
+            if heard:
+                self.give(source, heard)
+
+    def hear(self, source: HopSource) -> list[HeardHop]:
+        """What a source has, heard in a row, but not given back yet."""
+        hops, heard = source.next_hops(next(self._limits)), list[HeardHop]()
+        # Only now: an order that was carried out has reset it.
+        state = source.vad_state
+        for samples in hops:
+            [speech], [state] = self.model.forward(samples[None], [state])
+            heard.append(HeardHop(samples, speech, state))
+        return heard
+
+    def give(self, source: HopSource, heard: list[HeardHop]) -> None:
+        if source.hops_done(heard):
+            self.offer(source)
 
 
 class FakeScheduler:
@@ -132,8 +149,9 @@ class Sent:
 
 
 class SessionRig:
-    def __init__(self, settings: Settings | None = None) -> None:
-        self.pool = FakePool()
+    def __init__(self, settings: Settings | None = None, hop_limits: Sequence[int] = (MAX_HOPS,)) -> None:
+        self.pool = FakePool(hop_limits)
+        self.engine = HeldEngine(max_segment_ms=6_000)
         self.scheduler = FakeScheduler()
         self.clock = ManualClock()
         self.metrics = WorkerMetrics("0")
@@ -142,7 +160,7 @@ class SessionRig:
             scheduler=cast(DecodeScheduler, self.scheduler),
             metrics=self.metrics,
             clock=self.clock,
-            capabilities=EngineCapabilities(max_segment_ms=6_000, max_in_flight=1),
+            engine=self.engine,
             settings=settings or Settings(),
         )
 

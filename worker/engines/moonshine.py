@@ -16,6 +16,7 @@ import numpy as np
 from common.audio import SAMPLE_RATE, ms_to_samples
 from common.settings import Settings
 from worker.engines.base import EngineCapabilities, EngineDead, EngineError, Hypothesis, TranscribeRequest
+from worker.pipeline.effects import DecodeKind
 
 # Read when the library makes its sessions: one thread each. A second one doubles the CPU time of a decode
 # and saves none of its wall time.
@@ -46,8 +47,8 @@ class MoonshineEngine:
 
     capabilities = EngineCapabilities(max_segment_ms=MAX_SEGMENT_MS, max_in_flight=LANES)
 
-    def __init__(self, model: Path | None) -> None:
-        self._model = model
+    def __init__(self, model: str | None) -> None:
+        self._model = Path(model) if model else None
         self._threads = ThreadPoolExecutor(LANES, thread_name_prefix="moonshine")
         self._lanes: list[Any] = []
 
@@ -56,8 +57,20 @@ class MoonshineEngine:
         self._lanes = transcribers
         # The canary: an engine that cannot decode silence must not become ready. As long as segments
         # get, so that all memory is claimed at the start and not with the first long segment.
-        longest = TranscribeRequest(np.zeros(ms_to_samples(MAX_SEGMENT_MS), np.float32), is_final=True)
+        longest = TranscribeRequest(np.zeros(ms_to_samples(MAX_SEGMENT_MS), np.float32), DecodeKind.FINAL)
         await asyncio.gather(*(self.transcribe(longest) for _ in range(LANES)))
+
+    def fresh_memory(self) -> None:
+        """Every window is decoded anew."""
+
+    async def room(self) -> int:
+        return LANES
+
+    def pause_s(self, kind: DecodeKind) -> float:
+        return 0.0
+
+    def check(self) -> None:
+        """It runs in this process, and dies with it."""
 
     async def transcribe(self, request: TranscribeRequest) -> Hypothesis:
         hypothesis: Hypothesis = await self._in_thread(self._in_lane, request)

@@ -11,7 +11,10 @@ from worker.engines.base import SegmentEngine
 
 EngineFactory = Callable[[Settings], SegmentEngine]
 
-ENGINES: Final[dict[str, str]] = {"moonshine": "worker.engines.moonshine:create"}
+ENGINES: Final[dict[str, str]] = {
+    "moonshine": "worker.engines.moonshine:create",
+    "fun-asr-nano": "worker.engines.encoder_llm.engine:create",
+}
 
 
 class UnknownEngine(Exception):

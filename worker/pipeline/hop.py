@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from common.audio import ms_to_samples
@@ -30,10 +31,26 @@ ONSET_LAG: Final = ms_to_samples(40)
 END_LAG: Final = ms_to_samples(64)
 
 
+@dataclass(frozen=True, slots=True)
+class DetectorLag:
+    """How much later than the sound itself a detector sees it begin and end, in samples.
+
+    pause: how much later than a pause between sounds it sees the pause's middle; whole hops.
+    """
+
+    onset: int
+    end: int
+    pause: int = 0
+
+
+SILERO_LAG: Final = DetectorLag(ONSET_LAG, END_LAG)
+
+
 class SpeechDetector:
     """Hysteresis over hops: from when to when is there speech, corrected for the detector's lag."""
 
-    def __init__(self, vad_from: int, *, in_speech: bool = False) -> None:
+    def __init__(self, vad_from: int, *, in_speech: bool = False, lag: DetectorLag = SILERO_LAG) -> None:
+        self._lag = lag
         self._speaking = in_speech
         self._rising = 0
         self.onset = vad_from
@@ -57,4 +74,4 @@ class SpeechDetector:
         self._rising = self._rising + 1 if hop.speech >= SPEECH_ENTERS else 0
         if self._rising == ONSET_HOPS:
             self._speaking, self._rising = True, 0
-            self.onset = hop.end - ONSET_HOPS * HOP_SAMPLES - ONSET_LAG
+            self.onset = hop.end - ONSET_HOPS * HOP_SAMPLES - self._lag.onset

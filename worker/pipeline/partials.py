@@ -18,6 +18,9 @@ class PartialSettings:
 
     interval: int
     window: int
+    stays: bool = False
+    """The window's start stays for as long as the window is not full, for engines that go on from the text
+    they have; otherwise it moves along with its end."""
     retry: int = ms_to_samples(160)
     """Sooner while a segment has no text yet: the first words are waited for."""
 
@@ -30,6 +33,7 @@ class PartialPolicy:
         self._heard = segment_start
         self._due_at = segment_start + settings.interval
         self._has_text = False
+        self._window_from: int | None = None
 
     def due(self, heard: int, speech_end: int) -> bool:
         """`heard` samples were seen, speech got to `speech_end`; without speech nothing is new."""
@@ -37,7 +41,16 @@ class PartialPolicy:
 
     def window_start(self, audio_from: int, heard: int) -> int:
         """First sample of the window that ends at `heard`."""
-        return max(audio_from, heard - self._settings.window)
+        if not self._settings.stays:
+            return max(audio_from, heard - self._settings.window)
+        if self._window_from is None:
+            self._window_from = audio_from
+        if heard - self._window_from > self._settings.window:
+            self._window_from = heard - self._settings.window // 2
+            # Once in a while the whole segment: what the engine agrees on with itself there, the segment's
+            # final can go on from.
+            return audio_from
+        return self._window_from
 
     def requested(self, heard: int) -> None:
         self._heard = heard

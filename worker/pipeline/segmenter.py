@@ -17,11 +17,11 @@ from common.checkpoint import Checkpoint
 from common.events import EndpointReason
 from common.silence import SilenceSchedule
 from worker.pipeline.hop import (
-    END_LAG,
     HOP_SAMPLES,
-    ONSET_LAG,
+    SILERO_LAG,
     SPEECH_ENTERS,
     SPEECH_LEAVES,
+    DetectorLag,
     Hop,
     SpeechDetector,
 )
@@ -34,6 +34,9 @@ TAIL: Final = ms_to_samples(300)
 SILENCE_CHECKPOINT: Final = ms_to_samples(4_000)
 # So is this much of anything else without speech: a noisy room must not keep its audio for ever.
 NOISE_CHECKPOINT: Final = ms_to_samples(20_000)
+# Where to cut is looked for in so much of the newest audio, in the later half of the cap at most. Nearly all
+# speech pauses in this time; what is behind the cut is heard a second time, so more would cost for nothing.
+LOOK_BACK: Final = ms_to_samples(6_000)
 _QUIET_HOPS: Final = 10
 _QUIET_SPEECH: Final = 0.15
 # A pause of this many hops is a better place to cut than any quiet hop.
@@ -89,18 +92,24 @@ class Segmenter:
     which for a cut at the cap lies before the last hop.
     """
 
-    def __init__(self, schedule: SilenceSchedule, cap_samples: int, checkpoint: Checkpoint) -> None:
+    def __init__(
+        self,
+        schedule: SilenceSchedule,
+        cap_samples: int,
+        checkpoint: Checkpoint,
+        lag: DetectorLag = SILERO_LAG,
+    ) -> None:
         self.schedule = schedule
         self._cap = cap_samples
+        self._lag = lag
         self._take_up(checkpoint)
 
     def _take_up(self, checkpoint: Checkpoint) -> None:
         self._checkpoint = checkpoint
-        self._detector = SpeechDetector(checkpoint.vad_from, in_speech=checkpoint.in_speech)
+        self._detector = SpeechDetector(checkpoint.vad_from, in_speech=checkpoint.in_speech, lag=self._lag)
         self._quiet_run = 0
         self._open: OpenSegment | None = None
-        # Where to cut is looked for in the later half of the cap.
-        self._recent: deque[Hop] = deque(maxlen=self._cap // 2 // HOP_SAMPLES)
+        self._recent: deque[Hop] = deque(maxlen=min(self._cap // 2, LOOK_BACK) // HOP_SAMPLES)
         if checkpoint.in_speech:
             self._open = OpenSegment(checkpoint.segment, checkpoint.vad_from, checkpoint.vad_from)
 
@@ -123,7 +132,7 @@ class Segmenter:
     def speech_end(self) -> int:
         """Where the last speech of the open segment ended, or has got to."""
         assert self._open is not None
-        lag = 0 if self._detector.speaking else END_LAG
+        lag = 0 if self._detector.speaking else self._lag.end
         return max(self._detector.last_speech - lag, self._open.start + HOP_SAMPLES)
 
     def advance(self, hop: Hop) -> list[SegmentAction]:
@@ -167,7 +176,7 @@ class Segmenter:
         return self._open
 
     def _rest(self, at: int) -> Checkpoint:
-        self._take_up(Checkpoint(at - PRE_ROLL - ONSET_LAG, at, self._checkpoint.segment))
+        self._take_up(Checkpoint(at - PRE_ROLL - self._lag.onset, at, self._checkpoint.segment))
         return self._checkpoint
 
     def _advance_open(self, hop: Hop) -> list[SegmentAction]:
@@ -182,9 +191,11 @@ class Segmenter:
         pause = _longest_pause(self._recent)
         if pause is not None:
             first, last = pause
-            middle = first.start + (last.end - first.start) // HOP_SAMPLES // 2 * HOP_SAMPLES
+            middle = (
+                first.start + (last.end - first.start) // HOP_SAMPLES // 2 * HOP_SAMPLES - self._lag.pause
+            )
             # A pause that still lasts may have begun before the hops that are remembered.
-            end = min(first.start - END_LAG, self.speech_end)
+            end = min(first.start - self._lag.end, self.speech_end)
             return self._closed(end, middle, EndpointReason.MAX_LENGTH)
         quietest = min(self._recent, key=lambda hop: hop.loudness)
         return self._closed(quietest.end, quietest.end, EndpointReason.MAX_LENGTH, in_speech=True)
@@ -194,7 +205,7 @@ class Segmenter:
         assert segment is not None
         end = max(end, segment.start)
         # The next segment's pre-roll may reach behind the endpoint, but never into this one's speech.
-        audio_from = endpoint if in_speech else max(end, endpoint - PRE_ROLL - ONSET_LAG)
+        audio_from = endpoint if in_speech else max(end, endpoint - PRE_ROLL - self._lag.onset)
         self._take_up(Checkpoint(audio_from, endpoint, segment.index + 1, in_speech))
         return Closed(segment, end, min(end + TAIL, endpoint), endpoint, reason, self._checkpoint)
 

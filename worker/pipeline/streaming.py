@@ -6,6 +6,7 @@ performs the effects in the order in which they come.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,15 +16,15 @@ from common.audio import Samples, seconds_to_samples
 from common.checkpoint import Checkpoint
 from common.events import Committed, SessionOptions, SpeechStarted, Stopped
 from common.silence import SilenceSchedule
+from worker.engines.words import TimedWord
 from worker.pipeline.effects import Decode, DecodeKind, Effect, Emit, Promote, ResetVad, Settle, Withdraw
-from worker.pipeline.hop import HOP_SAMPLES, Hop
+from worker.pipeline.hop import HOP_SAMPLES, SILERO_LAG, DetectorLag, Hop
 from worker.pipeline.orders import Mark, Orders
 from worker.pipeline.partials import PartialPolicy, PartialSettings, speculation_due
+from worker.pipeline.recognised import Recognised, recognised
 from worker.pipeline.segmenter import TAIL, Closed, Opened, OpenSegment, Rested, Segmenter, SegmenterState
 from worker.pipeline.timeline import AudioTimeline
 from worker.pipeline.transcript import Transcript
-from worker.text.repetition import without_runaway
-from worker.text.replacements import replace_words
 
 # A session that sends faster than it is decoded waits here, before its audio is even looked at.
 MAX_AWAITED_FINALS: Final = 2
@@ -37,7 +38,7 @@ class _Speculation:
 
     segment: int
     audio_to: int
-    text: str | None = None
+    said: Recognised | None = None
     failed: bool = False
 
     def is_of(self, decode: Decode) -> bool:
@@ -46,13 +47,18 @@ class _Speculation:
 
 class StreamingPipeline:
     def __init__(
-        self, options: SessionOptions, cap_samples: int, partials: PartialSettings, checkpoint: Checkpoint
+        self,
+        options: SessionOptions,
+        cap_samples: int,
+        partials: PartialSettings,
+        checkpoint: Checkpoint,
+        lag: DetectorLag = SILERO_LAG,
     ) -> None:
         self._options = options
         self._partial_settings = partials
         self.timeline = AudioTimeline(checkpoint.audio_from)
         self._cursor = checkpoint.vad_from
-        self._segmenter = Segmenter(SilenceSchedule(options.silence_schedule), cap_samples, checkpoint)
+        self._segmenter = Segmenter(SilenceSchedule(options.silence_schedule), cap_samples, checkpoint, lag)
         self._transcript = Transcript()
         self._orders = Orders()
         self._policy: PartialPolicy | None = None
@@ -87,18 +93,22 @@ class StreamingPipeline:
         """The order holds for all audio pushed so far; `next_hop` stops there until it is carried out."""
         self._orders.add(mark, self.timeline.end)
 
-    def next_hop(self) -> Samples | None:
-        """The hop at the cursor, shape (512,); None while it is not there, or must wait."""
+    def has_hop(self, ahead: int = 0) -> bool:
+        """Whether `next_hop` gives the hop that lies so many hops behind the one at the cursor."""
         if self._orders.reached is not None or self._transcript.awaited >= MAX_AWAITED_FINALS:
+            return False
+        return self._cursor + (ahead + 1) * HOP_SAMPLES <= self._orders.limit(self.timeline.end)
+
+    def next_hop(self, ahead: int = 0) -> Samples | None:
+        """The hop at the cursor, or `ahead` hops behind it, shape (512,); None if not there, or to wait."""
+        if not self.has_hop(ahead):
             return None
-        end = self._cursor + HOP_SAMPLES
-        return (
-            self.timeline.samples(self._cursor, end) if end <= self._orders.limit(self.timeline.end) else None
-        )
+        start = self._cursor + ahead * HOP_SAMPLES
+        return self.timeline.samples(start, start + HOP_SAMPLES)
 
     def push_hop(self, samples: Samples, speech: float) -> list[Effect]:
         """The VAD's answer for the hop that `next_hop` gave."""
-        loudness = float(np.sqrt(np.mean(np.square(samples))))
+        loudness = math.sqrt(float(np.dot(samples, samples)) / HOP_SAMPLES)
         hop = Hop(self._cursor, self._cursor + HOP_SAMPLES, speech, loudness)
         self._cursor = hop.end
         effects: list[Effect] = []
@@ -121,16 +131,16 @@ class StreamingPipeline:
             effects += (self._on_closed(closed) if closed else []) + self._answer_order()
         return effects
 
-    def apply(self, decode: Decode, text: str) -> list[Effect]:
+    def apply(self, decode: Decode, text: str, words: tuple[TimedWord, ...] | None = None) -> list[Effect]:
         """Text of a decode that was asked for; one that nobody waits for any more changes nothing."""
-        text = without_runaway(text.strip())
+        said = recognised(decode, text, words)
         match decode.kind:
             case DecodeKind.PARTIAL:
-                return self._apply_partial(decode, text)
+                return self._apply_partial(decode, said.text)
             case DecodeKind.SPECULATIVE:
-                return self._apply_speculative(decode, text)
+                return self._apply_speculative(decode, said)
             case DecodeKind.FINAL:
-                return self._apply_final(decode.segment, text)
+                return self._apply_final(decode.segment, said)
 
     def failed(self, decode: Decode) -> bool:
         """A decode came to nothing: whether the session cannot go on without it."""
@@ -164,9 +174,9 @@ class StreamingPipeline:
         if speculation.audio_to != closed.audio_to:
             decode = Decode(DecodeKind.FINAL, segment.index, segment.audio_from, closed.audio_to)
             return [Withdraw(DecodeKind.SPECULATIVE, segment.index), decode]
-        if speculation.text is None:
+        if speculation.said is None:
             return [Promote(segment.index)]
-        return self._apply_final(segment.index, speculation.text)
+        return self._apply_final(segment.index, speculation.said)
 
     def _on_rested(self, checkpoint: Checkpoint) -> list[Effect]:
         self._cursor = checkpoint.vad_from
@@ -226,20 +236,20 @@ class StreamingPipeline:
             return []
         return [Emit(self._transcript.partial(segment, text, decode.start, decode.end))]
 
-    def _apply_speculative(self, decode: Decode, text: str) -> list[Effect]:
+    def _apply_speculative(self, decode: Decode, said: Recognised) -> list[Effect]:
         speculation = self._speculation
         if self._transcript.awaits(decode.segment, decode.end):
             # Promoted while it was being decoded; or withdrawn, and then a cut came to the same audio.
-            return [Withdraw(DecodeKind.FINAL, decode.segment), *self._apply_final(decode.segment, text)]
+            return [Withdraw(DecodeKind.FINAL, decode.segment), *self._apply_final(decode.segment, said)]
         if speculation is None or not speculation.is_of(decode):
             return []
-        speculation.text = text
-        return self._apply_partial(decode, text)
+        speculation.said = said
+        return self._apply_partial(decode, said.text)
 
-    def _apply_final(self, segment: int, text: str) -> list[Effect]:
+    def _apply_final(self, segment: int, said: Recognised) -> list[Effect]:
         effects: list[Effect] = []
-        text = replace_words(text, self._options.replacements)
-        for closed, final in self._transcript.final(segment, text):
+        locked = said.locked(self._options)
+        for closed, final in self._transcript.final(segment, locked.text, locked.words):
             effects += [Emit(final), Settle(closed.checkpoint)]
         if self._transcript.awaited == 0 and self._rested is not None:
             effects.append(Settle(self._rested))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-from common.events import Final, Partial
+from common.events import Final, Partial, Word
 from worker.pipeline.segmenter import Closed, OpenSegment
 from worker.pipeline.stitch import stitched
 
@@ -14,6 +14,7 @@ from worker.pipeline.stitch import stitched
 class _AwaitedFinal:
     closed: Closed
     text: str | None = None
+    words: tuple[Word, ...] = ()
 
 
 @dataclass(slots=True)
@@ -72,18 +73,20 @@ class Transcript:
         revised.heard = heard
         return Partial(segment.index, revised.revision, text, start, heard)
 
-    def final(self, segment_index: int, text: str) -> list[tuple[Closed, Final]]:
+    def final(
+        self, segment_index: int, text: str, words: tuple[Word, ...] = ()
+    ) -> list[tuple[Closed, Final]]:
         """Text of a closed segment has come; the finals that may go out now."""
         for awaited in self._awaited:
             if awaited.closed.segment.index == segment_index:
-                awaited.text = text
+                awaited.text, awaited.words = text, words
         ready: list[tuple[Closed, Final]] = []
         while self._awaited and self._awaited[0].text is not None:
             head = self._awaited.popleft()
-            ready.append((head.closed, _final(head.closed, head.text or "")))
+            ready.append((head.closed, _final(head.closed, head.text or "", head.words)))
         return ready
 
 
-def _final(closed: Closed, text: str) -> Final:
+def _final(closed: Closed, text: str, words: tuple[Word, ...]) -> Final:
     segment = closed.segment
-    return Final(segment.index, text, segment.start, closed.end, closed.endpoint, closed.reason)
+    return Final(segment.index, text, segment.start, closed.end, closed.endpoint, closed.reason, words)

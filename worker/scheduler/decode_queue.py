@@ -6,13 +6,16 @@ was replaced is never decoded: audio is only looked at when a request is taken.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from collections.abc import Container, Hashable
+from dataclasses import dataclass, replace
+from typing import Generic, TypeAlias, TypeVar
 
 from worker.pipeline.effects import DecodeKind
 
 Owner = TypeVar("Owner", bound=Hashable)
+
+DecodeKey: TypeAlias = tuple[Owner, DecodeKind, int]
+"""Owner, kind and segment: two decodes with the same key are versions of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,32 +29,43 @@ class Queued(Generic[Owner]):
     end: int
     asked_at: float
 
+    @property
+    def key(self) -> DecodeKey[Owner]:
+        return self.owner, self.kind, self.segment
+
 
 class DecodeQueue(Generic[Owner]):
     """At most one request of a kind and segment for each owner, so its length is bounded by its owners."""
 
     def __init__(self) -> None:
         # In the order of arrival, which decides between equals.
-        self._entries: dict[tuple[Owner, DecodeKind, int], Queued[Owner]] = {}
+        self._entries: dict[DecodeKey[Owner], Queued[Owner]] = {}
 
     def __len__(self) -> int:
         return len(self._entries)
 
     def push(self, request: Queued[Owner]) -> list[Queued[Owner]]:
-        """Queue it; returns what it replaced."""
+        """Queue it; returns what it replaced. A newer version of a request has waited as long as its
+        predecessor: otherwise those who speak on would never have their turn while others do."""
         replaced = self._replaced_by(request)
         for old in replaced:
-            del self._entries[_key(old)]
-        self._entries[_key(request)] = request
+            del self._entries[old.key]
+            if old.kind is request.kind:
+                request = replace(request, asked_at=old.asked_at)
+        self._entries[request.key] = request
         return replaced
 
-    def pop(self) -> Queued[Owner] | None:
-        """The best request now, taken out."""
-        if not self._entries:
-            return None
-        request = min(self._entries.values(), key=_rank)
-        del self._entries[_key(request)]
+    def pop(self, running: Container[DecodeKey[Owner]] = ()) -> Queued[Owner] | None:
+        """The best request now, taken out; none whose predecessor is still `running`."""
+        waiting = (entry for key, entry in self._entries.items() if key not in running)
+        request = min(waiting, key=_rank, default=None)
+        if request is not None:
+            del self._entries[request.key]
         return request
+
+    def best_kind(self) -> DecodeKind | None:
+        """Kind of the request that is served next."""
+        return min((kind for _, kind, _ in self._entries), default=None)
 
     def promote(self, owner: Owner, segment: int, asked_at: float) -> bool:
         """A queued speculation is wanted as the final; False if it is not queued."""
@@ -76,10 +90,6 @@ class DecodeQueue(Generic[Owner]):
         kinds = {DecodeKind.FINAL: (DecodeKind.FINAL, DecodeKind.SPECULATIVE, DecodeKind.PARTIAL)}
         keys = [(request.owner, kind, request.segment) for kind in kinds.get(request.kind, (request.kind,))]
         return [self._entries[key] for key in keys if key in self._entries]
-
-
-def _key(request: Queued[Owner]) -> tuple[Owner, DecodeKind, int]:
-    return request.owner, request.kind, request.segment
 
 
 def _rank(request: Queued[Owner]) -> tuple[DecodeKind, float]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Hashable
+from functools import partial
 from typing import Final, Protocol
 
 from common.clock import Clock
 from worker.engines.base import EngineDead, EngineError, Hypothesis, SegmentEngine, TranscribeRequest
 from worker.metrics import WorkerMetrics
 from worker.pipeline.effects import Decode, DecodeKind
-from worker.scheduler.decode_queue import DecodeQueue, Queued
+from worker.scheduler.decode_queue import DecodeKey, DecodeQueue, Queued
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +42,8 @@ class DecodeScheduler:
         self._clock = clock
         self._queue: DecodeQueue[DecodeOwner] = DecodeQueue()
         self._wake = asyncio.Event()
-        self._room = asyncio.Semaphore(engine.capabilities.max_in_flight)
+        self._pressing = asyncio.Event()
+        self._running: dict[DecodeKey[DecodeOwner], asyncio.Task[None]] = {}
         self._failures = 0
         self.decodes = 0
 
@@ -50,15 +53,21 @@ class DecodeScheduler:
         for replaced in self._queue.push(request):
             self._metrics.superseded(replaced.kind)
         self._wake.set()
+        if decode.kind is not DecodeKind.PARTIAL:
+            self._pressing.set()
 
     def promote(self, owner: DecodeOwner, segment: int) -> None:
         self._queue.promote(owner, segment, self._clock.now())
 
     def withdraw(self, owner: DecodeOwner, kind: DecodeKind, segment: int) -> None:
+        """Nobody wants this decode any more, waiting or begun."""
         self._queue.withdraw(owner, kind, segment)
+        self._abort((owner, kind, segment))
 
     def remove(self, owner: DecodeOwner) -> None:
         self._queue.remove_owner(owner)
+        for key in [key for key in self._running if key[0] == owner]:
+            self._abort(key)
 
     def lag_s(self) -> float:
         """How long the oldest final has been waiting."""
@@ -70,13 +79,50 @@ class DecodeScheduler:
         async with asyncio.TaskGroup() as decodes:
             while True:
                 await self._wake.wait()
-                await self._room.acquire()
-                request = self._queue.pop()
-                if request is None:
-                    self._room.release()
-                    self._wake.clear()
-                else:
-                    decodes.create_task(self._decode(request), name=f"decode:{request.kind.name.lower()}")
+                await self._gather()
+                room = await self._engine.room()
+                self._wake.clear()
+                for request in self._best(min(room, self._free())):
+                    self._begin(decodes, request)
+                # So that what was just begun counts when the engine is asked for room again.
+                await asyncio.sleep(0)
+
+    async def _gather(self) -> None:
+        """Let requests come together if the best one can wait; one that cannot ends the wait."""
+        while (kind := self._queue.best_kind()) is not None and (pause := self._engine.pause_s(kind)) > 0:
+            self._pressing.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._pressing.wait()
+
+    def _begin(self, decodes: asyncio.TaskGroup, request: Queued[DecodeOwner]) -> None:
+        task = decodes.create_task(self._decode(request), name=f"decode:{request.kind.name.lower()}")
+        self._running[request.key] = task
+        task.add_done_callback(partial(self._done, request.key))
+
+    def _free(self) -> int:
+        return self._engine.capabilities.max_in_flight - len(self._running)
+
+    def _best(self, count: int) -> list[Queued[DecodeOwner]]:
+        """The best requests, at most `count`. One session's partials come one after another: what a newer
+        one would replace is not begun beside it."""
+        taken: list[Queued[DecodeOwner]] = []
+        running = dict.fromkeys(self._running)
+        while len(taken) < count and (request := self._queue.pop(running)) is not None:
+            taken.append(request)
+            running[request.key] = None
+        if taken and len(taken) == count and len(self._queue):
+            self._wake.set()
+        return taken
+
+    def _done(self, key: DecodeKey[DecodeOwner], _: asyncio.Task[None]) -> None:
+        del self._running[key]
+        self._wake.set()
+
+    def _abort(self, key: DecodeKey[DecodeOwner]) -> None:
+        # An engine that cannot abort would go on all the same, and its text is better than none.
+        if self._engine.capabilities.can_abort and (task := self._running.get(key)) is not None:
+            task.cancel()
 
     async def _decode(self, request: Queued[DecodeOwner]) -> None:
         owner = request.owner
@@ -87,8 +133,6 @@ class DecodeScheduler:
                 self._on_success(owner, decode, await self._transcribe(wanted))
         except EngineError as error:
             self._on_failure(owner, decode, error)
-        finally:
-            self._room.release()
 
     async def _transcribe(self, wanted: TranscribeRequest) -> Hypothesis:
         limit = asyncio.timeout(DECODE_LIMIT_S)
@@ -107,6 +151,8 @@ class DecodeScheduler:
         self._failures = 0
         self.decodes += 1
         self._metrics.busy("decode", hypothesis.busy_s)
+        for stage, seconds in hypothesis.stages:
+            self._metrics.stage(stage, seconds)
         owner.decoded(decode, hypothesis)
 
     def _on_failure(self, owner: DecodeOwner, decode: Decode, error: EngineError) -> None:

@@ -7,11 +7,18 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from worker.pipeline.hop import DetectorLag
+
 VadState = Any
 """What a model remembers of one session between hops; opaque to everybody else."""
 
 
 class VadModel(Protocol):
+    @property
+    def lag(self) -> DetectorLag:
+        """By which the segmenter corrects what this model says."""
+        ...
+
     def fresh_state(self) -> VadState:
         """State before the first hop."""
         ...

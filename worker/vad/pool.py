@@ -1,47 +1,85 @@
-"""One VAD for all sessions: each tick takes one hop from everyone who has one, and calls the model once."""
+"""One VAD for all sessions: each tick takes hops from everyone who has some, and hears them in rounds."""
 
 from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from common.audio import Samples
 from common.clock import Clock
 from worker.engines.base import EngineDead
 from worker.metrics import WorkerMetrics
+from worker.pipeline.hop import DetectorLag
 from worker.vad.base import VadModel, VadState
 
 # Hops that become ready within this time share a call. Small beside a hop (32 ms), long beside the call.
 GATHER_S: Final = 0.004
+LANES: Final = 2
+# From one session in one tick: half a second, so that one sent back by a cut is soon beside the others.
+MAX_HOPS: Final = 16
+# From all in one tick, as long as that is one or more for each: a hop that becomes ready meanwhile waits so
+# long (some 30 ms with Silero).
+TICK_HOPS: Final = 512
 # Far beyond any call, however loaded the machine.
 VAD_LIMIT_S: Final = 30.0
 
 
+class HeardHop(NamedTuple):
+    """A hop, the model's answer, and the session's state after it."""
+
+    samples: Samples
+    speech: float
+    state: VadState
+
+
 class HopSource(Protocol):
-    """A session as the pool sees it. A source that gave a hop is asked again after its answer."""
+    """A session as the pool sees it."""
 
     vad_state: VadState
 
-    def next_hop(self) -> Samples | None: ...
+    def next_hops(self, limit: int) -> list[Samples]:
+        """The hops at the cursor in order, `limit` at most; the cursor stays."""
+        ...
 
-    def hop_done(self, samples: Samples, speech: float, state: VadState) -> None: ...
+    def hops_done(self, heard: list[HeardHop]) -> bool:
+        """What `next_hops` gave, heard in a row from `vad_state` on; whether there are more now.
+
+        What does not hold any more, as the cursor or the state is another by then, is not used.
+        """
+        ...
+
+
+class _Asked(NamedTuple):
+    """What one source wants heard."""
+
+    source: HopSource
+    hops: list[Samples]
+    state: VadState
 
 
 class VadPool:
-    """Owns the model and the one thread that may call it."""
+    """Owns the model and the threads that may call it: while one tick is heard, the results of the other are
+    taken and the next one is gathered. With one alone the model waits for the loop half of the time, and 200
+    sessions are more than it hears."""
 
     def __init__(self, model: VadModel, metrics: WorkerMetrics, clock: Clock) -> None:
         self._model = model
         self._metrics = metrics
         self._clock = clock
         self._ready: dict[HopSource, None] = {}
+        # Who is being heard, and whether it was offered meanwhile.
+        self._in_tick: dict[HopSource, bool] = {}
         self._wake = asyncio.Event()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="vad")
+        self._lanes = asyncio.Semaphore(LANES)
+        self._threads = ThreadPoolExecutor(LANES, thread_name_prefix="vad")
         self.ticks = 0
+
+    @property
+    def lag(self) -> DetectorLag:
+        return self._model.lag
 
     def fresh_state(self) -> VadState:
         return self._model.fresh_state()
@@ -55,43 +93,76 @@ class VadPool:
         self._ready.pop(source, None)
 
     async def run(self) -> None:
-        """Serve until cancelled. Raises `EngineDead` if the model does not answer."""
+        """Serve until cancelled. Raises a group with `EngineDead` if the model does not answer."""
         try:
-            while True:
-                await self._wake.wait()
-                self._wake.clear()
-                await self._tick()
-                await asyncio.sleep(0 if self._ready else GATHER_S)
+            async with asyncio.TaskGroup() as ticks:
+                while True:
+                    await self._wake.wait()
+                    await self._lanes.acquire()
+                    self._wake.clear()
+                    batch = self._gather()
+                    if batch:
+                        ticks.create_task(self._tick(batch), name="vad:tick")
+                        # Those of this tick are ready at its end, others by then.
+                        await asyncio.sleep(GATHER_S)
+                    else:
+                        self._lanes.release()
         finally:
-            self._thread.shutdown(wait=False, cancel_futures=True)
+            self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def _tick(self) -> None:
-        batch = self._gather()
-        if not batch:
-            return
-        hops = np.stack([samples for _, samples in batch])
-        states = [source.vad_state for source, _ in batch]
+    async def _tick(self, batch: list[_Asked]) -> None:
         loop = asyncio.get_running_loop()
-        answer = loop.run_in_executor(self._thread, self._forward, hops, states)
+        answer = loop.run_in_executor(self._threads, self._hear, batch)
         try:
-            speech, states, busy_s = await asyncio.wait_for(answer, VAD_LIMIT_S)
+            heard, busy_s = await asyncio.wait_for(answer, VAD_LIMIT_S)
         except TimeoutError as error:
             raise EngineDead(f"the VAD gave no answer within {VAD_LIMIT_S:.0f} s") from error
+        finally:
+            self._lanes.release()
         self._metrics.busy("vad", busy_s)
         self.ticks += 1
-        for (source, samples), probability, state in zip(batch, speech, states, strict=True):
-            source.hop_done(samples, probability, state)
-            self.offer(source)
+        for asked, hops in zip(batch, heard, strict=True):
+            offered = self._in_tick.pop(asked.source)
+            if asked.source.hops_done(hops) or offered:
+                self.offer(asked.source)
 
-    def _forward(
-        self, hops: npt.NDArray[np.float32], states: list[VadState]
-    ) -> tuple[list[float], list[VadState], float]:
+    def _gather(self) -> list[_Asked]:
+        """Hops of all that have some; whoever is in the other tick is asked again at its end."""
+        offered = [source for source in self._ready if source not in self._in_tick]
+        self._in_tick.update(dict.fromkeys(self._ready.keys() & self._in_tick.keys(), True))
+        self._ready = {}
+        limit = _hops_each(len(offered))
+        batch = []
+        for source in offered:
+            hops = source.next_hops(limit)
+            if hops:
+                batch.append(_Asked(source, hops, source.vad_state))
+        self._in_tick.update((asked.source, False) for asked in batch)
+        return batch
+
+    def _hear(self, batch: list[_Asked]) -> tuple[list[list[HeardHop]], float]:
         """In the thread; timed here, so that waiting for the loop does not count as work."""
         began = self._clock.now()
-        speech, following = self._model.forward(hops, states)
-        return speech, following, self._clock.now() - began
+        heard = _hear_in_rounds(self._model, batch)
+        return heard, self._clock.now() - began
 
-    def _gather(self) -> list[tuple[HopSource, Samples]]:
-        offered, self._ready = self._ready, {}
-        batch = [(source, source.next_hop()) for source in offered]
-        return [(source, samples) for source, samples in batch if samples is not None]
+
+def _hops_each(sources: int) -> int:
+    """How many hops a tick takes from each of so many sources at most."""
+    return min(MAX_HOPS, max(1, TICK_HOPS // max(1, sources)))
+
+
+def _hear_in_rounds(model: VadModel, batch: list[_Asked]) -> list[list[HeardHop]]:
+    """Round by round one call for all that have a hop left, each from its own state to the next."""
+    states = [asked.state for asked in batch]
+    heard: list[list[HeardHop]] = [[] for _ in batch]
+    rows, turn = list(range(len(batch))), 0
+    while rows:
+        hops = [batch[row].hops[turn] for row in rows]
+        speech, following = model.forward(np.stack(hops), [states[row] for row in rows])
+        for row, samples, probability, state in zip(rows, hops, speech, following, strict=True):
+            heard[row].append(HeardHop(samples, probability, state))
+            states[row] = state
+        turn += 1
+        rows = [row for row in rows if len(batch[row].hops) > turn]
+    return heard

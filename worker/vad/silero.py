@@ -9,7 +9,7 @@ import numpy.typing as npt
 import onnxruntime
 
 from common.audio import SAMPLE_RATE
-from worker.pipeline.hop import HOP_SAMPLES
+from worker.pipeline.hop import HOP_SAMPLES, SILERO_LAG
 from worker.vad.base import VadState
 
 # The model wants the last 64 samples of the former hop in front of each hop.
@@ -19,6 +19,8 @@ _STATE_SHAPE = (2, 1, 128)
 
 class SileroVad:
     """A state is (LSTM state of shape (2, 1, 128), context of shape (64,))."""
+
+    lag = SILERO_LAG
 
     def __init__(self) -> None:
         options = onnxruntime.SessionOptions()

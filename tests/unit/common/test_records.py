@@ -20,6 +20,7 @@ from common.events import (
     ScheduleStep,
     SessionOptions,
     Settled,
+    Word,
 )
 from common.metrics import LAG_BUCKETS_S, LATENCY_BUCKETS_S
 from tests.support.clock import ManualClock
@@ -34,8 +35,9 @@ def test_a_session_begins_at_its_first_sample_with_its_first_segment() -> None:
     [
         Partial(segment=1, revision=2, text="ever", start=3, heard=4),
         Final(1, "ever tried", 0, 10, 20, EndpointReason.MAX_LENGTH),
+        Final(1, "ever tried", 0, 10, 20, EndpointReason.STOP, (Word("ever", 1, 4), Word("tried", 5, 9))),
         Settled(Checkpoint(1, 2, 3, True)),
-        SessionOptions("en", ("vllm",), (("a", "b"),), (ScheduleStep(None, 300),)),
+        SessionOptions("en", ("vllm",), (("a", "b"),), (ScheduleStep(None, 300),), True),
     ],
 )
 def test_what_travels_on_the_link_comes_back_equal(record: msgspec.Struct) -> None:

@@ -57,7 +57,7 @@ def test_variables_are_read_as_what_they_set(tmp_path: Path) -> None:
         "PATH": "/usr/bin",
     }
     settings = load_settings({}, environ)
-    assert (settings.model, settings.session_timeout, settings.segment_cap_ms) == (tmp_path, 1.5, 15_000)
+    assert (settings.model, settings.session_timeout, settings.segment_cap_ms) == (str(tmp_path), 1.5, 15_000)
 
 
 def test_the_file_may_be_named_by_a_variable_and_a_flag_names_a_better_one(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from worker.engines.base import Hypothesis
 from worker.pipeline.effects import DecodeKind
 from worker.pipeline.orders import Mark
 from worker.session import SessionLife, WorkerSession
+from worker.vad.pool import HeardHop
 
 SPEECH: Final = sound((LOUD, 1.0))
 SENTENCE: Final = sound((LOUD, 1.0), (QUIET, 0.8))
@@ -55,7 +56,7 @@ def test_a_failed_final_ends_the_session_and_says_so() -> None:
     assert session.life is SessionLife.FAILED
 
 
-@pytest.mark.parametrize("method", ["push_hop", "next_hop", "carry_out_orders", "apply"])
+@pytest.mark.parametrize("method", ["push_hop", "next_hop", "has_hop", "carry_out_orders", "apply"])
 def test_a_bug_in_one_session_ends_it_and_no_other(
     method: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -92,8 +93,8 @@ def test_a_session_that_has_ended_is_silent_whatever_comes_back() -> None:
     taken[0].decoded(taken[1], Hypothesis("late", 0.0))
     taken[0].decode_failed(taken[1])
     assert session.request_for(taken[1]) is None
-    session.hop_done(session.pipeline.timeline.samples(0, 512), 0.9, 0.9)
-    assert session.next_hop() is None
+    assert not session.hops_done([HeardHop(session.pipeline.timeline.samples(0, 512), 0.9, 0.9)])
+    assert session.next_hops(16) == []
     session.end(SessionLife.DROPPED)
     assert (sent.frames, session.life) == (said, SessionLife.EVICTED)
     assert sent.failure == "session_evicted"

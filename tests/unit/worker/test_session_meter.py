@@ -90,8 +90,18 @@ def test_a_final_is_timed_from_the_arrival_of_the_audio_that_ended_it() -> None:
     rig = Rig()
     rig.arrive(100, 200, 300)
     rig.timing.observe(final(EndpointReason.SILENCE, endpoint=200))
-    rig.timing.observe(final(EndpointReason.MAX_LENGTH, endpoint=201))
+    rig.timing.observe(final(EndpointReason.SILENCE, endpoint=201))
     assert rig.seen("asr_final_latency_seconds") == (2, 2.0 + 1.0)
+
+
+def test_a_cut_is_timed_from_its_decision_not_from_its_place() -> None:
+    rig = Rig()
+    rig.arrive(100, 200, 300)
+    rig.timing.final_asked(0)
+    rig.timing.final_asked(0)
+    rig.clock.advance(0.25)
+    rig.timing.observe(final(EndpointReason.MAX_LENGTH, endpoint=100))
+    assert rig.seen("asr_final_latency_seconds") == (1, 0.25)
 
 
 def test_a_final_that_was_ordered_is_timed_from_the_order() -> None:

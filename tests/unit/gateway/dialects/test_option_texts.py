@@ -7,13 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.errors import BadHotwords, BadLanguage
+from common.errors import BadHotwords, BadLanguage, BadTimestamps
 from gateway.dialects.option_texts import (
     MAX_HOTWORDS,
     MAX_WORD_CHARACTERS,
     parse_hotwords,
     parse_language,
     parse_replacements,
+    parse_timestamps,
 )
 
 
@@ -75,6 +76,17 @@ def test_no_language_means_that_it_is_detected(text: str) -> None:
 def test_other_languages_are_refused(text: str) -> None:
     with pytest.raises(BadLanguage):
         parse_language(text)
+
+
+@pytest.mark.parametrize(("text", "choice"), [("true", True), (" False ", False), ("TRUE", True)])
+def test_timestamps_are_asked_for_or_not(text: str, choice: bool) -> None:
+    assert parse_timestamps(text) is choice
+
+
+@pytest.mark.parametrize("text", ["", "1", "yes", "true,false", "truе", "none"])
+def test_any_other_choice_is_refused(text: str) -> None:
+    with pytest.raises(BadTimestamps):
+        parse_timestamps(text)
 
 
 @given(st.text() | st.text(alphabet="ab,=>-→，\0 ", max_size=40))

@@ -14,6 +14,7 @@ from common.errors import (
     BadJson,
     BadLanguage,
     BadSilenceSchedule,
+    BadTimestamps,
     ContainerAudio,
     OddFrame,
     UnknownCommand,
@@ -47,6 +48,8 @@ def test_commands_are_words_in_any_case(text: str, command: Command) -> None:
         ("LANGUAGE: en ", "language", "en", "language_set"),
         ("LANGUAGE:", "language", None, "language_set"),
         ("POSTPROCESS_HOTWORDS:a=>b", "replacements", (("a", "b"),), "postprocess_hotwords_set"),
+        ("Timestamps: True", "timestamps", True, "timestamps_set"),
+        ("TIMESTAMPS:false", "timestamps", False, "timestamps_set"),
         ("Silence_Schedule : offline", "silence_schedule", OFFLINE_STEPS, "silence_schedule_set"),
     ],
 )
@@ -82,6 +85,8 @@ def test_an_option_that_is_set_leaves_the_others_in_force() -> None:
         ("POSTPROCESS_HOTWORDS:=>x", BadHotwords),
         ("LANGUAGE:?", BadLanguage),
         ("SILENCE_SCHEDULE:5000:300", BadSilenceSchedule),
+        ("TIMESTAMPS:maybe", BadTimestamps),
+        ("TIMESTAMPS", UnknownCommand),
     ],
 )
 def test_what_is_no_command_is_refused_and_changes_nothing(text: str, error: type[VoxshardError]) -> None:
@@ -93,7 +98,17 @@ def test_what_is_no_command_is_refused_and_changes_nothing(text: str, error: typ
 
 
 words = st.sampled_from(
-    ["START", "HOTWORDS:", "LANGUAGE:", "POSTPROCESS_HOTWORDS:", "SILENCE_SCHEDULE:", "{", "[", '{"a":']
+    [
+        "START",
+        "HOTWORDS:",
+        "LANGUAGE:",
+        "POSTPROCESS_HOTWORDS:",
+        "SILENCE_SCHEDULE:",
+        "TIMESTAMPS:",
+        "{",
+        "[",
+        '{"a":',
+    ]
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
+import msgspec
 import pytest
 
 from common.audio import ms_to_samples
@@ -21,6 +22,7 @@ from common.events import (
     SpeechStarted,
     Started,
     Stopped,
+    Word,
 )
 from common.events import Final as FinalEvent
 from gateway.dialects.start_stop import StartStopDialect
@@ -77,6 +79,16 @@ def test_every_result_repeats_all_locked_sentences() -> None:
     results = said(STARTED, final("one"), final("two", 1, 4_000), partial("three", 2))[1:]
     one, two = sentence(0, "one"), sentence(1, "two", 4_000)
     assert [result["sentences"] for result in results] == [[one], [one, two], [one, two]]
+
+
+def test_words_stand_in_their_sentence_with_times_from_start() -> None:
+    timed = msgspec.structs.replace(
+        final("ever tried"), words=(Word("ever", 8_000, 12_800), Word("tried", 12_816, 16_015))
+    )
+    words = [{"text": "ever", "start": 500, "end": 800}, {"text": "tried", "start": 801, "end": 1_000}]
+    first, again = said(STARTED, timed, final("ever failed", 1, 4_000))[1:]
+    assert first["sentences"] == [sentence(0, "ever tried") | {"words": words}]
+    assert again["sentences"] == [*first["sentences"], sentence(1, "ever failed", 4_000)]
 
 
 @pytest.mark.parametrize("reason", EndpointReason)
@@ -174,12 +186,13 @@ def test_between_sessions_messages_name_none() -> None:
         ("hotwords_set", {"hotwords": ["vllm"]}),
         ("postprocess_hotwords_set", {"postprocess_hotwords": {"a": "b"}}),
         ("language_set", {"language": "en"}),
+        ("timestamps_set", {"timestamps": True}),
         ("silence_schedule_set", {"silence_schedule": [[5_000, 300], [None, 100]]}),
     ],
 )
 def test_an_option_that_was_set_is_said_back(changed: str, fields: Message) -> None:
     steps = (ScheduleStep(5_000, 300), ScheduleStep(None, 100))
-    options = SessionOptions("en", ("vllm",), (("a", "b"),), steps)
+    options = SessionOptions("en", ("vllm",), (("a", "b"),), steps, timestamps=True)
     assert said(Configured(options, changed)) == [{"event": changed, **fields, "seq": 1}]
 
 

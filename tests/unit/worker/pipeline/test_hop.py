@@ -4,7 +4,7 @@ import pytest
 
 from common.audio import ms_to_samples
 from tests.support.hops import hops
-from worker.pipeline.hop import HOP_SAMPLES, ONSET_HOPS, ONSET_LAG, Hop, SpeechDetector
+from worker.pipeline.hop import HOP_SAMPLES, ONSET_HOPS, ONSET_LAG, DetectorLag, Hop, SpeechDetector
 
 HOP_S = HOP_SAMPLES / 16_000
 
@@ -82,3 +82,11 @@ def test_after_a_cut_in_speech_the_detector_is_speaking_from_the_start() -> None
     assert detector.speaking and detector.onset == detector.last_speech == 1_024
     detector.push(Hop(1_024, 1_536, speech=0.4, loudness=0.1))
     assert detector.speaking and detector.last_speech == 1_536
+
+
+def test_another_detectors_lag_is_its_own() -> None:
+    lag = DetectorLag(onset=2_400, end=1_280)
+    detector = SpeechDetector(0, lag=lag)
+    for hop in hops("silence 0.64, speech 0.64"):
+        detector.push(hop)
+    assert detector.onset == 20 * HOP_SAMPLES - lag.onset

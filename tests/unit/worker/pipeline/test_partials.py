@@ -77,6 +77,20 @@ def test_a_final_decoded_ahead_waits_for_the_tail_and_for_a_share_of_the_silence
     assert speculation_due(silence, required, tail=4_800) is due
 
 
+STAYING: Final = PartialSettings(interval=1_000, window=5_000, stays=True)
+
+
+def test_a_window_that_stays_begins_with_its_segment_until_it_is_full() -> None:
+    asked = PartialPolicy(STAYING, START)
+    assert [asked.window_start(9_000, heard) for heard in (10_000, 12_000, 14_000)] == [9_000] * 3
+
+
+def test_a_full_window_hears_the_whole_segment_once_and_goes_on_with_its_newer_half() -> None:
+    asked = PartialPolicy(STAYING, START)
+    starts = [asked.window_start(9_000, heard) for heard in range(14_000, 21_000, 500)]
+    assert starts == [9_000, 9_000, *[12_000] * 5, 9_000, *[15_000] * 5, 9_000]
+
+
 @given(st.integers(0, 10**6), st.integers(1, 10**6), st.integers(0, 10**5))
 def test_once_due_it_stays_due_and_is_due_at_the_endpoint_at_the_latest(
     silence: int, required: int, tail: int

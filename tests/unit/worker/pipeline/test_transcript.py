@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.checkpoint import Checkpoint
-from common.events import EndpointReason, Final, Partial
+from common.events import EndpointReason, Final, Partial, Word
 from worker.pipeline.segmenter import Closed, OpenSegment
 from worker.pipeline.transcript import Transcript
 
@@ -36,6 +36,13 @@ def test_a_final_says_what_its_segment_was() -> None:
     assert closed_up_to(1).final(0, "ever tried") == [
         (closed(0), Final(0, "ever tried", 100, 800, 900, EndpointReason.SILENCE))
     ]
+
+
+def test_a_final_carries_the_times_of_its_words_however_long_it_waits() -> None:
+    transcript = closed_up_to(2)
+    words = (Word("ever", 1_100, 1_200),)
+    assert transcript.final(1, "ever", words) == []
+    assert [final.words for _, final in transcript.final(0, "a")] == [(), words]
 
 
 def test_a_final_waits_for_those_before_it() -> None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from hypothesis import given
@@ -33,6 +33,11 @@ def drained(queue: DecodeQueue[str]) -> list[Queued[str]]:
     while (taken := queue.pop()) is not None:
         out.append(taken)
     return out
+
+
+def window_of(queued: Queued[str]) -> tuple[object, ...]:
+    """All of it but since when it waits, which a newer version takes over."""
+    return queued.owner, queued.kind, queued.segment, queued.start, queued.end
 
 
 requests: Final = st.builds(
@@ -69,11 +74,27 @@ def test_equal_asked_ats_are_served_as_they_came() -> None:
     ] == list(names)
 
 
-def test_a_newer_partial_replaces_the_queued_one_and_goes_behind_those_that_wait() -> None:
-    queue = queue_of(request(PARTIAL, 1), request(PARTIAL, 1, owner="b"))
-    newer = request(PARTIAL, 1, end=200)
-    assert queue.push(newer) == [request(PARTIAL, 1)]
-    assert [taken.owner for taken in drained(queue)] == ["b", "a"]
+def test_a_newer_partial_replaces_the_queued_one_and_has_waited_as_long() -> None:
+    queue = queue_of(request(PARTIAL, 1), request(PARTIAL, 2, owner="b"))
+    assert queue.push(request(PARTIAL, 3, end=200)) == [request(PARTIAL, 1)]
+    assert drained(queue) == [request(PARTIAL, 1, end=200), request(PARTIAL, 2, owner="b")]
+
+
+def test_a_final_has_not_waited_as_long_as_the_partial_it_replaces() -> None:
+    queue = queue_of(request(PARTIAL, 1), request(FINAL, 2, owner="b"), request(FINAL, 3))
+    assert drained(queue) == [request(FINAL, 2, owner="b"), request(FINAL, 3)]
+
+
+def test_who_speaks_on_has_a_turn_while_others_speak_too() -> None:
+    queue = queue_of(*(request(PARTIAL, 0, owner=name) for name in "abc"))
+    served = set()
+    for now in range(1, 4):
+        for name in "abc":
+            queue.push(request(PARTIAL, now, owner=name, end=100 + now))
+        taken = queue.pop()
+        assert taken is not None
+        served.add(taken.owner)
+    assert served == set("abc")
 
 
 @pytest.mark.parametrize("other", [{"owner": "b"}, {"segment": 1}])
@@ -134,12 +155,41 @@ def test_the_oldest_asked_at_is_that_of_its_kind() -> None:
     assert queue.oldest_asked_at(SPECULATIVE) is None
 
 
+def test_what_is_decoded_already_keeps_its_next_version_waiting() -> None:
+    waits, other = request(PARTIAL, 1, end=200), request(PARTIAL, 2, owner="b")
+    queue = queue_of(waits, other)
+    running = {request(PARTIAL).key}
+    assert queue.pop(running) == other
+    assert queue.pop(running) is None
+    assert len(queue) == 1
+    assert queue.pop() == waits
+
+
+@pytest.mark.parametrize("other", [{"owner": "b"}, {"segment": 1}, {"kind": SPECULATIVE}])
+def test_only_the_same_decode_keeps_a_request_waiting(other: dict[str, Any]) -> None:
+    wanted = replace(request(PARTIAL), **other)
+    assert queue_of(wanted).pop({request(PARTIAL).key}) == wanted
+
+
+@given(st.lists(requests, max_size=30), st.sets(requests.map(lambda queued: queued.key), max_size=6))
+def test_what_is_taken_beside_running_ones_is_the_best_of_the_rest(
+    pushed: list[Queued[str]], running: set[tuple[str, DecodeKind, int]]
+) -> None:
+    allowed = [queued for queued in drained(queue_of(*pushed)) if queued.key not in running]
+    queue = queue_of(*pushed)
+    taken = []
+    while (queued := queue.pop(running)) is not None:
+        taken.append(queued)
+    assert taken == allowed
+    assert {queued.key for queued in drained(queue)} <= running
+
+
 @given(st.lists(requests, max_size=30))
 def test_what_is_queued_leaves_once_in_order_or_was_replaced(pushed: list[Queued[str]]) -> None:
     queue: DecodeQueue[str] = DecodeQueue()
     replaced = [old for queued in pushed for old in queue.push(queued)]
     left = drained(queue)
-    assert sorted(map(repr, [*replaced, *left])) == sorted(map(repr, pushed))
+    assert sorted(map(window_of, [*replaced, *left])) == sorted(map(window_of, pushed))
     assert [(taken.kind, taken.asked_at) for taken in left] == sorted(
         (taken.kind, taken.asked_at) for taken in left
     )

@@ -6,6 +6,7 @@ import threading
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +19,7 @@ from tests.support.loudness_vad import LoudnessVad
 from worker.metrics import WorkerMetrics
 from worker.pipeline.hop import HOP_SAMPLES
 from worker.vad.base import VadState
-from worker.vad.pool import VadPool
+from worker.vad.pool import MAX_HOPS, TICK_HOPS, HeardHop, VadPool
 
 
 class Source:
@@ -28,15 +29,34 @@ class Source:
         self.vad_state: VadState = 0.0
         self.hops = deque(np.full(HOP_SAMPLES, loudness, np.float32) for loudness in loudnesses)
         self.speech: list[float] = []
+        self.taken: list[int] = []
         self.asked = 0
 
-    def next_hop(self) -> Samples | None:
+    def next_hops(self, limit: int) -> list[Samples]:
         self.asked += 1
-        return self.hops.popleft() if self.hops else None
+        return list(islice(self.hops, limit))
 
-    def hop_done(self, samples: Samples, speech: float, state: VadState) -> None:
-        self.vad_state = state
-        self.speech.append(speech)
+    def hops_done(self, heard: list[HeardHop]) -> bool:
+        self.taken.append(len(heard))
+        for samples, speech, state in heard:
+            assert self.hops.popleft() is samples
+            self.vad_state = state
+            self.speech.append(speech)
+        return bool(self.hops)
+
+
+class Live(Source):
+    """Has its next hop only after the one before."""
+
+    def next_hops(self, limit: int) -> list[Samples]:
+        return super().next_hops(1)
+
+
+class Restless(Source):
+    """Uses the first hop of those it gave, and no other."""
+
+    def hops_done(self, heard: list[HeardHop]) -> bool:
+        return super().hops_done(heard[:1])
 
 
 class BrokenVad(LoudnessVad):
@@ -57,6 +77,34 @@ class SlowVad(LoudnessVad):
         self, hops: npt.NDArray[np.float32], states: list[VadState]
     ) -> tuple[list[float], list[VadState]]:
         self._clock.advance(0.25)
+        return super().forward(hops, states)
+
+
+class MeetingVad(LoudnessVad):
+    """A call returns once so many are being made at the same time."""
+
+    def __init__(self, calls: int) -> None:
+        super().__init__()
+        self._meeting = threading.Barrier(calls, timeout=10)
+
+    def forward(
+        self, hops: npt.NDArray[np.float32], states: list[VadState]
+    ) -> tuple[list[float], list[VadState]]:
+        self._meeting.wait()
+        return super().forward(hops, states)
+
+
+class HeldVad(LoudnessVad):
+    """No call returns before it may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go = threading.Event()
+
+    def forward(
+        self, hops: npt.NDArray[np.float32], states: list[VadState]
+    ) -> tuple[list[float], list[VadState]]:
+        assert self.go.wait(10)
         return super().forward(hops, states)
 
 
@@ -85,17 +133,52 @@ class Rig:
             await until(lambda: [len(source.speech) for source in sources] == wanted)
 
 
-def test_each_tick_calls_the_model_once_for_everybody() -> None:
+def test_a_tick_calls_the_model_once_a_round_for_everybody() -> None:
     rig = Rig()
     run(rig.serve(*[Source(0.0, 0.1, 0.2, 0.1) for _ in range(25)]))
     assert rig.model.batch_sizes == [25] * 4
-    assert rig.pool.ticks == 4
+    assert rig.pool.ticks == 1
 
 
 def test_who_has_no_more_hops_leaves_the_batch() -> None:
     rig = Rig()
-    run(rig.serve(Source(0.1), Source(0.1, 0.1), Source(0.1, 0.1, 0.1)))
-    assert rig.model.batch_sizes == [3, 2, 1]
+    run(rig.serve(Source(0.1), Source(0.1, 0.1, 0.1), Source(0.1, 0.1)))
+    assert (rig.model.batch_sizes, rig.pool.ticks) == ([3, 2, 1], 1)
+
+
+def test_a_tick_takes_a_bounded_number_of_hops_from_one_source() -> None:
+    source = Source(*[0.1] * (2 * MAX_HOPS + 1))
+    run(Rig().serve(source))
+    assert source.taken == [MAX_HOPS, MAX_HOPS, 1]
+
+
+def test_a_tick_takes_fewer_hops_from_each_of_many_sources_but_one_at_least() -> None:
+    async def taken(sources: int) -> set[int]:
+        rig, crowd = Rig(), [Source(*[0.1] * 5) for _ in range(sources)]
+        for source in crowd:
+            rig.pool.offer(source)
+        async with rig.serving():
+            await until(lambda: rig.pool.ticks > 0)
+        return {source.taken[0] for source in crowd}
+
+    assert run(taken(TICK_HOPS // 4)) == {4}
+    assert run(taken(TICK_HOPS * 2)) == {1}
+
+
+def test_a_source_far_behind_catches_up_while_the_others_are_heard_in_every_tick() -> None:
+    rig, behind, live = Rig(), Source(*[0.1] * 200), [Live(*[0.1] * 13) for _ in range(15)]
+    run(rig.serve(behind, *live))
+    assert behind.taken == [MAX_HOPS] * 12 + [8]
+    assert [source.taken for source in live] == [[1] * 13] * 15
+    assert rig.pool.ticks == 13
+
+
+def test_hops_that_a_source_did_not_use_are_heard_again_from_the_state_it_has() -> None:
+    source, restless = (kind(0.1, 0.0, 0.05, 0.0) for kind in (Source, Restless))
+    for each in (source, restless):
+        run(Rig().serve(each))
+    assert restless.speech == source.speech
+    assert restless.taken == [1] * 4
 
 
 def test_a_source_gets_the_answers_to_its_own_hops_whoever_else_is_there() -> None:
@@ -115,11 +198,11 @@ def test_the_state_of_a_source_goes_from_hop_to_hop() -> None:
     assert first > second > third > 0.0
 
 
-def test_a_source_offered_twice_gives_one_hop_a_tick() -> None:
+def test_a_source_offered_twice_is_asked_once() -> None:
     rig, source = Rig(), Source(0.1, 0.1)
     rig.pool.offer(source)
     run(rig.serve(source))
-    assert rig.model.batch_sizes == [1, 1]
+    assert (rig.model.batch_sizes, source.asked) == ([1, 1], 1)
 
 
 def test_a_source_that_was_withdrawn_is_not_asked() -> None:
@@ -163,13 +246,45 @@ def test_a_model_that_fails_ends_the_service() -> None:
     async def scenario() -> None:
         rig = Rig(BrokenVad())
         rig.pool.offer(Source(0.1))
-        with pytest.raises(RuntimeError, match="no model"):
+        with pytest.RaisesGroup(pytest.RaisesExc(RuntimeError, match="no model")):
             await rig.pool.run()
 
     run(scenario())
 
 
-def test_the_thread_of_the_model_ends_with_the_service() -> None:
+def test_one_tick_is_heard_beside_the_other() -> None:
+    async def scenario() -> None:
+        rig, first, second = Rig(MeetingVad(2)), Source(0.1), Source(0.2)
+        async with rig.serving():
+            rig.pool.offer(first)
+            await until(lambda: first.asked == 1)
+            rig.pool.offer(second)
+            await until(lambda: bool(first.speech and second.speech))
+
+    run(scenario())
+
+
+def test_a_source_is_never_in_two_ticks_and_is_asked_again_if_it_was_offered_meanwhile() -> None:
+    async def scenario() -> None:
+        model = HeldVad()
+        rig, source = Rig(model), Source(0.1)
+        async with rig.serving():
+            rig.pool.offer(source)
+            await until(lambda: source.asked == 1)
+            source.hops.append(np.full(HOP_SAMPLES, 0.2, np.float32))
+            rig.pool.offer(source)
+            await asyncio.sleep(0.03)
+            assert source.asked == 1
+            model.go.set()
+            await until(lambda: len(source.speech) == 2)
+
+    run(scenario())
+
+
+def test_the_threads_of_the_model_end_with_the_service() -> None:
     rig = Rig()
     run(rig.serve(Source(0.1)))
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("vad")]
+    for thread in threading.enumerate():
+        if thread.name.startswith("vad"):
+            thread.join(timeout=10)
+            assert not thread.is_alive()
