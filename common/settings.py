@@ -44,6 +44,7 @@ class Settings(BaseSettings):
 
     workers: int = Field(default=2, ge=1, le=64, description="worker processes")
     gateways: int = Field(default=1, ge=1, le=64, description="gateway processes; they share both ports")
+    pin_cores: bool = Field(default=True, description="each worker on processor cores of its own (Linux)")
     run_dir: Path | None = Field(
         default=None, description="folder of the link sockets; made and removed if not given"
     )
@@ -55,8 +56,28 @@ class Settings(BaseSettings):
     )
 
     engine: str = Field(default="moonshine", description="registered engine, or module:attribute")
-    model: Path | None = Field(default=None, description="model folder; the engine's own model if not given")
-    vad: str = Field(default="silero", description="voice activity detector")
+    model: str | None = Field(
+        default=None, description="model folder, or its id at the hub; the engine's own if not given"
+    )
+    hub: Literal["ms", "hf"] = Field(default="ms", description="where a model id is looked up")
+    prepared: Path | None = Field(
+        default=None, description="folder of the prepared weights; beside the model if not given"
+    )
+    device: str = Field(default="auto", description="auto, cpu, cuda or cuda:N")
+    dtype: Literal["auto", "bf16", "fp32"] = Field(default="auto", description="precision of model weights")
+    gpu_memory_utilization: float = Field(
+        default=0.3, gt=0, le=1, description="share of the card that the language model may fill"
+    )
+    kv_cache_gib: float = Field(default=4.0, gt=0, description="GiB of key-value cache of the language model")
+    max_model_len: int = Field(default=2_048, ge=256, description="longest prompt with its text, in tokens")
+    tensor_parallel_size: int = Field(default=1, ge=1, description="cards that share one language model")
+    partial_mode: Literal["auto", "window", "prefix"] = Field(
+        default="auto", description="partials anew from a window, or on from the agreed prefix"
+    )
+    vad: str = Field(default="silero", description="voice activity detector: silero, fsmn")
+    vad_model: Path | None = Field(
+        default=None, description="folder of the detector's model; its own if not given"
+    )
     language: str | None = Field(default=None, description="language of sessions that set none")
     hotword_file: Path | None = Field(
         default=None, description="hotwords of sessions that set none, one a line"
@@ -74,7 +95,11 @@ class Settings(BaseSettings):
         default=8_000, ge=1_000, description="newest audio that a partial is decoded from"
     )
 
-    boot_timeout: float = Field(default=60.0, gt=0, description="seconds a child may take to become ready")
+    boot_timeout: float = Field(
+        default=300.0,
+        gt=0,
+        description="seconds a child may take to become ready, its turn at the card included",
+    )
     session_timeout: float = Field(
         default=60.0, gt=0, description="seconds without a sign of its gateway: evicted"
     )

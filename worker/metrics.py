@@ -38,6 +38,13 @@ class WorkerMetrics:
             buckets=LATENCY_BUCKETS_S,
             registry=registry,
         )
+        self._stages = Histogram(
+            "asr_decode_stage_seconds",
+            "Parts of a decode, waits for a batch included.",
+            ["worker", "stage"],
+            buckets=LATENCY_BUCKETS_S,
+            registry=registry,
+        )
         self._first_partial = self._histogram("asr_first_partial_seconds", "Speech start to first text.")
         self._final_latency = self._histogram("asr_final_latency_seconds", "Endpoint to final sent.")
         self._lag = Gauge(
@@ -56,6 +63,9 @@ class WorkerMetrics:
         )
         self._rtfx = Gauge("asr_rtfx", "Audio settled over compute time.", ["worker"], registry=registry)
         self._rtfx.labels(worker).set_function(self._rtfx_now)
+        self._mps = Gauge(
+            "asr_mps_attached", "1: runs under CUDA's MPS daemon.", ["worker"], registry=registry
+        )
         self._settled_s = 0.0
         self._busy_s = 0.0
         for stage in ("vad", "decode"):
@@ -73,6 +83,10 @@ class WorkerMetrics:
 
     def _rtfx_now(self) -> float:
         return self._settled_s / self._busy_s if self._busy_s else 0.0
+
+    def mps_attached(self) -> None:
+        """Until then there is no sample: without a daemon there is nothing to be attached to."""
+        self._mps.labels(self._worker).set(1)
 
     def sessions(self, connected: int, speaking: int) -> None:
         self._sessions.labels(self._worker, "connected").set(connected)
@@ -94,6 +108,9 @@ class WorkerMetrics:
 
     def queued(self, kind: DecodeKind, seconds: float) -> None:
         self._queue.labels(self._worker, kind.name.lower()).observe(seconds)
+
+    def stage(self, stage: str, seconds: float) -> None:
+        self._stages.labels(self._worker, stage).observe(seconds)
 
     def first_partial(self, seconds: float) -> None:
         self._first_partial.labels(self._worker).observe(seconds)

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import logging
 import os
+import sys
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Final
@@ -22,10 +23,14 @@ from common.notify import notify_ready
 from common.ops_server import OpsServer, json_reply, metrics_reply, ready_reply
 from common.process import BOOT_FAILED, wait_for_stop_signal
 from common.settings import Settings
+from worker.cores import pin_to_cores
 from worker.engines.base import EngineDead, SegmentEngine
 from worker.engines.registry import UnknownEngine, create_engine
+from worker.environment import set_defaults
+from worker.gpu import gpu_name, is_cuda
 from worker.memory import IdleTrimmer, trim_heap
 from worker.metrics import WorkerMetrics
+from worker.mps import check_attached
 from worker.scheduler.runner import DecodeScheduler
 from worker.server import GatewayLinks, hello_of
 from worker.session import Services
@@ -37,6 +42,9 @@ log = logging.getLogger(__name__)
 
 HEARTBEAT_S: Final = 0.5
 ENGINE_DIED: Final = 4
+# How long a thread may keep the interpreter from others. VAD and encoder need it for microseconds at a time,
+# hundreds of times a second; at Python's own 5 ms each of these would wait for as long.
+SWITCH_S: Final = 0.0005
 
 
 def socket_path(run_dir: Path, index: int) -> Path:
@@ -56,12 +64,13 @@ class WorkerProcess:
         self._engine = engine
         clock = MonotonicClock()
         self._metrics = WorkerMetrics(str(index))
-        self._vad = VadPool(create_vad(settings.vad), self._metrics, clock)
+        self._vad = VadPool(create_vad(settings.vad, settings.vad_model), self._metrics, clock)
         self._scheduler = DecodeScheduler(engine, self._metrics, clock)
         self._table = SessionTable(settings.session_timeout, self._metrics, clock)
-        services = Services(self._vad, self._scheduler, self._metrics, clock, engine.capabilities, settings)
+        services = Services(self._vad, engine, self._scheduler, self._metrics, clock, settings)
         url = http_url(settings.ops_host, settings.worker_ops_port + index, "/metrics")
         self._links = GatewayLinks(hello_of(str(index), url), self._table, services, self._load)
+        self._gpu = gpu_name(engine.capabilities.device)
         self._ready = False
 
     def _load(self) -> Load:
@@ -72,7 +81,7 @@ class WorkerProcess:
             speaking=self._table.speaking(),
             lag_ms=round(lag_s * 1000),
             progress=self._vad.ticks + self._scheduler.decodes,
-            gpu=None,
+            gpu=self._gpu,
         )
 
     async def serve(self) -> None:
@@ -88,6 +97,8 @@ class WorkerProcess:
     async def _boot(self) -> OpsServer:
         try:
             await self._engine.start()
+            if is_cuda(self._engine.capabilities.device) and await check_attached():
+                self._metrics.mps_attached()
             # What start-up made lives for ever: the collector need not look at it again.
             gc.freeze()
             return self._start_ops()
@@ -128,7 +139,7 @@ class WorkerProcess:
             serving = [
                 tasks.create_task(self._run_engine(self._vad.run()), name="vad"),
                 tasks.create_task(self._run_engine(self._scheduler.run()), name="scheduler"),
-                tasks.create_task(self._keep_house(), name="housekeeping"),
+                tasks.create_task(self._run_engine(self._keep_house()), name="housekeeping"),
             ]
             await wait_for_stop_signal()
             for task in serving:
@@ -147,6 +158,7 @@ class WorkerProcess:
         trimmer = IdleTrimmer()
         while True:
             await asyncio.sleep(HEARTBEAT_S)
+            self._engine.check()
             for session in self._table.evict_silent():
                 log.warning("session evicted", extra={"session": session.id})
             self._table.report()
@@ -169,6 +181,9 @@ def _run_dir(settings: Settings) -> Path:
 def run(settings: Settings, index: int) -> None:
     """Run worker `index` until it is told to stop. Exits with `BOOT_FAILED` or `ENGINE_DIED`."""
     configure_logs(f"worker-{index}", settings.log_level)
+    set_defaults(os.environ)
+    pin_to_cores(settings, index)
+    sys.setswitchinterval(SWITCH_S)
     try:
         _run_dir(settings)
         process = WorkerProcess(settings, index, create_engine(settings))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cli.supervisor.child import ChildSpec, Role
 from common.settings import Settings
+from worker.environment import DEFAULTS
 
 
 def plan_children(settings: Settings, settings_file: Path, parent: int) -> list[ChildSpec]:
@@ -24,9 +25,12 @@ def plan_children(settings: Settings, settings_file: Path, parent: int) -> list[
 def child_environ(
     environ: Mapping[str, str], notify_path: Path, search_path: Sequence[str], folder: str
 ) -> dict[str, str]:
-    """The parent's environment, with its own module search path, then `folder`, passed on."""
+    """The parent's environment, with its own module search path, then `folder`, passed on.
+
+    What a worker would set itself is there before it begins: numpy reads it with the first import.
+    """
     entries = [entry for entry in dict.fromkeys([*search_path, folder]) if entry]
-    return {**environ, "NOTIFY_SOCKET": str(notify_path), "PYTHONPATH": os.pathsep.join(entries)}
+    return {**DEFAULTS, **environ, "NOTIFY_SOCKET": str(notify_path), "PYTHONPATH": os.pathsep.join(entries)}
 
 
 def _argv(role: Role, index: int, settings_file: Path, parent: int) -> tuple[str, ...]:

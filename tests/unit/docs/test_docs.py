@@ -92,8 +92,10 @@ def documented(heading: str) -> set[Row]:
 
 def touched_worker_metrics() -> CollectorRegistry:
     metrics = WorkerMetrics("0")
+    metrics.mps_attached()
     metrics.sessions(1, 1)
     metrics.superseded(DecodeKind.PARTIAL)
+    metrics.stage("encode", 0.0)
     metrics.queued(DecodeKind.FINAL, 0.0)
     metrics.lag(0.0)
     metrics.ended("stopped")
@@ -222,7 +224,7 @@ def test_engine_of_the_guide_works_as_it_stands(tmp_path: Path, monkeypatch: pyt
     monkeypatch.syspath_prepend(tmp_path)
     importlib.invalidate_caches()
     engine = create_engine(load_settings({"engine": "loudness:create"}, environ={}))
-    request = TranscribeRequest(np.full(1600, 0.5, np.float32), is_final=True)
+    request = TranscribeRequest(np.full(1600, 0.5, np.float32), DecodeKind.FINAL)
     assert asyncio.run(engine.transcribe(request)).text == "loudness 0.500"
 
 

@@ -1,0 +1,70 @@
+"""Which card a device name means, by NVIDIA's management library."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+_VISIBLE = "CUDA_VISIBLE_DEVICES"
+_MAKER = "NVIDIA "
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """`index` counts all cards of the host, whichever of them are visible here."""
+
+    index: int
+    name: str
+    uuid: str
+
+
+def card_of(device: str, environ: Mapping[str, str] = os.environ) -> Card | None:
+    """`device`: cpu, cuda or cuda:N. None for the CPU, and where the library or its driver is missing."""
+    if not is_cuda(device):
+        return None
+    try:
+        import pynvml  # noqa: PLC0415
+    except ImportError:
+        return None
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return None
+    try:
+        return _card(pynvml, visible_card(device, environ))
+    except pynvml.NVMLError:
+        return None
+    finally:
+        pynvml.nvmlShutdown()
+
+
+def gpu_name(device: str, environ: Mapping[str, str] = os.environ) -> str | None:
+    """Such as `0:H200`, for people; None where `card_of` is."""
+    card = card_of(device, environ)
+    return None if card is None else f"{card.index}:{card.name.removeprefix(_MAKER)}"
+
+
+def is_cuda(device: str) -> bool:
+    return device.partition(":")[0] == "cuda"
+
+
+def visible_card(device: str, environ: Mapping[str, str]) -> str:
+    """The host's name for the card that this process calls `device`: its number or its UUID."""
+    number = device.partition(":")[2] or "0"
+    visible = [entry.strip() for entry in environ.get(_VISIBLE, "").split(",") if entry.strip()]
+    return visible[int(number)] if int(number) < len(visible) else number
+
+
+def _card(pynvml: Any, which: str) -> Card:
+    handle = (
+        pynvml.nvmlDeviceGetHandleByIndex(int(which))
+        if which.isdecimal()
+        else pynvml.nvmlDeviceGetHandleByUUID(which)
+    )
+    return Card(
+        index=pynvml.nvmlDeviceGetIndex(handle),
+        name=pynvml.nvmlDeviceGetName(handle),
+        uuid=pynvml.nvmlDeviceGetUUID(handle),
+    )
