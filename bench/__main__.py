@@ -1,22 +1,38 @@
-"""`python -m bench wer|endpoints|partials|streams`: measure a running server, print, write JSON."""
+"""`python -m bench wer|endpoints|partials|streams|live|engine`: measure, print, write JSON."""
 
 from __future__ import annotations
 
 import asyncio
 import shlex
+import signal
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from importlib import import_module
+from typing import Final
 
 from rich.console import Console
 
-from bench.flags import parse_flags
 from bench.report import make_header, show, write_json
-from client.stream import StreamError
+
+STANDALONE: Final = {"live": "bench.live", "engine": "bench.engine"}
+"""Programs for machines without the synthesiser that the others need; `main` takes their arguments."""
 
 
 def main() -> None:
+    program = STANDALONE.get(next(iter(sys.argv[1:]), ""))
+    if program is None:
+        _measure_with_made_speech()
+    else:
+        import_module(program).main(sys.argv[2:])
+
+
+def _measure_with_made_speech() -> None:
     """Exit status 1 when a session failed: figures over the others would flatter the server."""
+    # Only here: these need what standalone programs do without.
+    from bench.flags import parse_flags  # noqa: PLC0415
+    from client.stream import StreamError  # noqa: PLC0415
+
     invocation = parse_flags(sys.argv[1:])
     command = shlex.join(["python", "-m", "bench", *sys.argv[1:]])
     header = make_header(command, datetime.now(UTC).isoformat(timespec="seconds"), invocation.server.url)
@@ -30,7 +46,7 @@ def main() -> None:
         write_json(invocation.output, header, result)
 
 
-def _leaves(failures: BaseExceptionGroup[StreamError]) -> Iterator[BaseException]:
+def _leaves(failures: BaseExceptionGroup[Exception]) -> Iterator[BaseException]:
     for failure in failures.exceptions:
         if isinstance(failure, BaseExceptionGroup):
             yield from _leaves(failure)
@@ -39,4 +55,6 @@ def _leaves(failures: BaseExceptionGroup[StreamError]) -> Iterator[BaseException
 
 
 if __name__ == "__main__":
+    # An ordinary end, so that servers and clients that were started end, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
     main()
