@@ -1,6 +1,6 @@
 """The card's kernel, run by Triton's interpreter, against the plain forward that it stands for.
 
-`python -m tests.support.fused_kernel`, a process of its own: TRITON_INTERPRET is read when Triton is imported.
+`python -m tests.support.fused_kernel`, in a process of its own: Triton reads its variable when imported.
 """
 
 from __future__ import annotations

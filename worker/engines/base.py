@@ -38,7 +38,8 @@ class TranscribeRequest:
     """Mono float audio at 16 kHz, shape (n,), with what may help to recognise it; an engine that has no use
     for a language, for hotwords, for a memory or for the wish for word times leaves them.
 
-    `start` counts samples from the beginning of the segment; `memory` is what `fresh_memory` gave for it.
+    `start` is the number of its first sample, in whatever count all requests of a segment share; `memory` is
+    what `fresh_memory` gave for that segment.
     """
 
     audio: Samples

@@ -37,6 +37,8 @@ async def start_parts(settings: Settings) -> Parts:
     if settings.model is None:
         raise CheckpointError("this engine has no model of its own: give --model")
     check_versions()
+    if settings.max_model_len < family.MODEL_LEN_AT_LEAST:
+        raise CheckpointError(f"--max-model-len must be at least {family.MODEL_LEN_AT_LEAST} for this model")
     device = device_of(settings)
     checkpoint = open_checkpoint(resolve_model(settings.model, settings.hub))
     prepared = find_prepared(checkpoint, settings.prepared)

@@ -28,6 +28,9 @@ TOKENS_AT_LEAST: Final = 16
 TOKENS_BESIDE_HOTWORDS: Final = 63 + 16 + TOKENS_AT_LEAST + MAX_SEGMENT_MS // 1000 * TOKENS_PER_SECOND
 """Of the longest segment: its audio, what follows the audio, and its text."""
 
+MODEL_LEN_AT_LEAST: Final = TOKENS_BESIDE_HOTWORDS + 128
+"""With room for the instruction and a few hotwords."""
+
 _LANGUAGES: Final = {"zh": "中文", "en": "英文", "ja": "日文", "ko": "韩文"}
 # Names that mean "find out yourself"; in the prompt they would be taken for a language.
 _ANY_LANGUAGE: Final = frozenset({"", "auto"})
