@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from itertools import pairwise
 from typing import Final
 
@@ -269,49 +268,3 @@ class BegunAtOnce:
         """Of the rounds in which any came."""
         marks = [*self._marks, len(self._engine.taken)]
         return [after - before for before, after in pairwise(marks) if after > before]
-
-
-def test_partials_wait_for_each_other_where_the_engine_wants_it() -> None:
-    async def scenario() -> None:
-        rig = Rig(max_in_flight=8)
-        rig.engine.partials_wait_s = 60.0
-        async with rig.serving():
-            for end in (1, 2):
-                rig.scheduler.submit(Owner(), decode(PARTIAL, end))
-                await turns()
-            assert rig.lengths == []
-            rig.engine.partials_wait_s = 0.0
-            rig.scheduler.submit(Owner(), decode(SPECULATIVE, 3))
-            await turns()
-            assert rig.lengths == [3, 1, 2]
-
-    run(scenario())
-
-
-@pytest.mark.parametrize("kind", [FINAL, SPECULATIVE])
-def test_a_request_that_cannot_wait_ends_the_wait_of_the_partials(kind: DecodeKind) -> None:
-    async def scenario() -> None:
-        rig = Rig(max_in_flight=8)
-        rig.engine.partials_wait_s = 60.0
-        async with rig.serving():
-            rig.scheduler.submit(Owner(), decode(PARTIAL, 1))
-            await turns()
-            rig.scheduler.submit(Owner(), decode(kind, 2))
-            await turns()
-            assert rig.lengths == [2, 1]
-
-    run(scenario())
-
-
-def test_the_wait_of_partials_is_over_by_itself() -> None:
-    async def scenario() -> None:
-        rig = Rig()
-        rig.engine.partials_wait_s = 0.01
-        async with rig.serving():
-            rig.scheduler.submit(Owner(), decode(PARTIAL, 1))
-            await turns()
-            rig.engine.partials_wait_s = 0.0
-            await asyncio.sleep(0.05)
-            assert rig.lengths == [1]
-
-    run(scenario())

@@ -1,0 +1,66 @@
+"""Partials that come together share a batch where the engine wants it; who is in a hurry ends the wait."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+import pytest
+
+from tests.support.aio import run, turns
+from tests.support.scheduler_rig import Owner, Rig
+from worker.pipeline.effects import Decode, DecodeKind
+
+PARTIAL: Final = DecodeKind.PARTIAL
+SPECULATIVE: Final = DecodeKind.SPECULATIVE
+FINAL: Final = DecodeKind.FINAL
+
+
+def decode(kind: DecodeKind, end: int, segment: int = 0) -> Decode:
+    return Decode(kind, segment, 0, end)
+
+
+def test_partials_wait_for_each_other_where_the_engine_wants_it() -> None:
+    async def scenario() -> None:
+        rig = Rig(max_in_flight=8)
+        rig.engine.partials_wait_s = 60.0
+        async with rig.serving():
+            for end in (1, 2):
+                rig.scheduler.submit(Owner(), decode(PARTIAL, end))
+                await turns()
+            assert rig.lengths == []
+            rig.engine.partials_wait_s = 0.0
+            rig.scheduler.submit(Owner(), decode(SPECULATIVE, 3))
+            await turns()
+            assert rig.lengths == [3, 1, 2]
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("kind", [FINAL, SPECULATIVE])
+def test_a_request_that_cannot_wait_ends_the_wait_of_the_partials(kind: DecodeKind) -> None:
+    async def scenario() -> None:
+        rig = Rig(max_in_flight=8)
+        rig.engine.partials_wait_s = 60.0
+        async with rig.serving():
+            rig.scheduler.submit(Owner(), decode(PARTIAL, 1))
+            await turns()
+            rig.scheduler.submit(Owner(), decode(kind, 2))
+            await turns()
+            assert rig.lengths == [2, 1]
+
+    run(scenario())
+
+
+def test_the_wait_of_partials_is_over_by_itself() -> None:
+    async def scenario() -> None:
+        rig = Rig()
+        rig.engine.partials_wait_s = 0.01
+        async with rig.serving():
+            rig.scheduler.submit(Owner(), decode(PARTIAL, 1))
+            await turns()
+            rig.engine.partials_wait_s = 0.0
+            await asyncio.sleep(0.05)
+            assert rig.lengths == [1]
+
+    run(scenario())
