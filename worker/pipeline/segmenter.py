@@ -36,7 +36,7 @@ SILENCE_CHECKPOINT: Final = ms_to_samples(4_000)
 NOISE_CHECKPOINT: Final = ms_to_samples(20_000)
 # Where to cut is looked for in so much of the newest audio, in the later half of the cap at most. Nearly all
 # speech pauses in this time; what is behind the cut is heard a second time, so more would cost for nothing.
-LOOK_BACK: Final = ms_to_samples(6_000)
+LOOK_BACK: Final = ms_to_samples(4_000)
 _QUIET_HOPS: Final = 10
 _QUIET_SPEECH: Final = 0.15
 # A pause of this many hops is a better place to cut than any quiet hop.

@@ -12,7 +12,7 @@ from common.events import EndpointReason, ScheduleStep
 from common.silence import SilenceSchedule
 from tests.support.hops import hops
 from worker.pipeline.hop import END_LAG, HOP_SAMPLES, ONSET_LAG, Hop
-from worker.pipeline.segmenter import PRE_ROLL, Closed, OpenSegment, Segmenter, SegmenterState
+from worker.pipeline.segmenter import LOOK_BACK, PRE_ROLL, Closed, OpenSegment, Segmenter, SegmenterState
 
 CAP_HOPS: Final = 200
 CAP: Final = CAP_HOPS * HOP_SAMPLES
@@ -146,3 +146,14 @@ def test_a_cut_is_never_farther_back_than_half_the_cap() -> None:
         given = pieces(("speech", pause_at), ("silence", 4), ("speech", CAP_HOPS - pause_at - 4))
         closed = cut(segmenter(), given)
         assert 0 < CAP - closed.endpoint <= CAP // 2
+
+
+def test_a_cut_of_a_long_segment_is_looked_for_in_its_newest_seconds_only() -> None:
+    long_cap = 900
+    machine = Segmenter(SilenceSchedule((ScheduleStep(None, 20_000),)), long_cap * HOP_SAMPLES, ORIGIN)
+    too_early, early_enough = long_cap - 160, long_cap - 100
+    given = quieter(pieces(("speech", long_cap)), early_enough)
+    given[too_early] = given[too_early]._replace(loudness=0.0)
+    closed = cut(machine, given)
+    assert closed.endpoint == (early_enough + 1) * HOP_SAMPLES
+    assert long_cap * HOP_SAMPLES - closed.endpoint <= LOOK_BACK
