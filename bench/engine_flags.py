@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.engine_job import Cells, Engine
+from bench.numbers import count, counts, positive
 
 SECTIONS: Final = ("encoder", "model", "whole", "peer")
 _DEVICES: Final = "auto, cpu, cuda or cuda:N"
@@ -58,13 +59,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--model", required=True, metavar="DIR", help="checkpoint; prepared if it is not")
     parser.add_argument("--output", type=Path, metavar="FILE", help="write the figures as JSON")
     parser.add_argument("--note", default="random weights", help="goes into record and table: %(default)s")
-    parser.add_argument("--seconds-limit", type=_positive, default=540.0, help="of all: %(default)s")
+    parser.add_argument("--seconds-limit", type=positive, default=540.0, help="of all: %(default)s")
     _add_engine_flags(parser.add_argument_group("engine, as the worker's settings"))
     _add_cell_flags(parser.add_argument_group("what is measured"))
     peer = parser.add_argument_group("peer: FunASR's own engine, in a process of its own")
     peer.add_argument("--peer-python", default=sys.executable, help="interpreter that has it")
-    peer.add_argument("--peer-threads", type=_count, help="its OMP_NUM_THREADS; as it comes if not given")
-    peer.add_argument("--peer-memory", type=_positive, default=0.8, help="share of the card: %(default)s")
+    peer.add_argument("--peer-threads", type=count, help="its OMP_NUM_THREADS; as it comes if not given")
+    peer.add_argument("--peer-memory", type=positive, default=0.8, help="share of the card: %(default)s")
     return parser
 
 
@@ -72,19 +73,19 @@ def _add_engine_flags(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--prepared", metavar="DIR", help="prepared weights; beside the model if not given")
     group.add_argument("--device", default="auto", help=_DEVICES)
     group.add_argument("--dtype", choices=["auto", "bf16", "fp32"], default="auto")
-    group.add_argument("--gpu-memory-utilization", type=_positive, default=0.5, metavar="SHARE")
-    group.add_argument("--kv-cache-gib", type=_positive, default=8.0, metavar="GIB")
-    group.add_argument("--max-model-len", type=_count, default=2_048, metavar="TOKENS")
+    group.add_argument("--gpu-memory-utilization", type=positive, default=0.5, metavar="SHARE")
+    group.add_argument("--kv-cache-gib", type=positive, default=8.0, metavar="GIB")
+    group.add_argument("--max-model-len", type=count, default=2_048, metavar="TOKENS")
 
 
 def _add_cell_flags(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--windows", type=_lengths, default=(8.0, 2.0, 30.0), metavar="S,S,...")
-    group.add_argument("--batches", type=_counts, default=(1, 8, 32, 64), metavar="N,N,...")
-    group.add_argument("--in-flight", type=_counts, default=(1, 16, 64, 128), metavar="N,N,...")
-    group.add_argument("--new-tokens", type=_counts, default=(8, 32, 120), metavar="N,N,...")
+    group.add_argument("--batches", type=counts, default=(1, 8, 32, 64), metavar="N,N,...")
+    group.add_argument("--in-flight", type=counts, default=(1, 16, 64, 128), metavar="N,N,...")
+    group.add_argument("--new-tokens", type=counts, default=(8, 32, 120), metavar="N,N,...")
     group.add_argument("--lengths", type=_lengths, default=(2.0, 8.0, 30.0), metavar="S,S,...")
-    group.add_argument("--clips", type=_count, default=1_000, help="of mixed lengths: %(default)s")
-    group.add_argument("--cell-seconds", type=_positive, default=3.0, help="of each cell: %(default)s")
+    group.add_argument("--clips", type=count, default=1_000, help="of mixed lengths: %(default)s")
+    group.add_argument("--cell-seconds", type=positive, default=3.0, help="of each cell: %(default)s")
 
 
 def _engine(flags: argparse.Namespace) -> Engine:
@@ -117,27 +118,9 @@ def _section(text: str) -> str:
     return text
 
 
-def _positive(text: str) -> float:
-    number = float(text)
-    if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not above 0")
-    return number
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
-    return number
-
-
-def _counts(text: str) -> tuple[int, ...]:
-    return tuple(_count(part) for part in text.split(","))
-
-
 def _lengths(text: str) -> tuple[float, ...]:
     """A segment has at most 30 s."""
-    lengths_s = tuple(_positive(part) for part in text.split(","))
+    lengths_s = tuple(positive(part) for part in text.split(","))
     if max(lengths_s) > 30:
         raise argparse.ArgumentTypeError(f"{text}: no segment is longer than 30 s")
     return lengths_s

@@ -11,6 +11,7 @@ from typing import Final, Protocol
 
 from bench.endpoints import LONG_SPEECH_S, SPEECH_S, Endpoints
 from bench.material import JoinPlan, PauseRange, file_passages, recorded_passages, spoken_passages
+from bench.numbers import count, positive
 from bench.partials import Partials
 from bench.player import Pace, Server
 from bench.report import Result
@@ -59,7 +60,7 @@ def _add_common_flags(parser: argparse.ArgumentParser) -> None:
         metavar="TEXT",
         help="silence schedule of the sessions, if not the server's",
     )
-    parser.add_argument("--speed", type=_positive, default=1.0, help="1.0 is the pace of speech")
+    parser.add_argument("--speed", type=positive, default=1.0, help="1.0 is the pace of speech")
     parser.add_argument(
         "--sentences",
         type=_file,
@@ -76,13 +77,13 @@ def _add_wer_flags(parser: argparse.ArgumentParser) -> None:
         "--wav", type=_file, nargs=2, metavar=("AUDIO", "TEXT"), help="a file and its words"
     )
     material.add_argument(
-        "--joined", type=_positive, metavar="MINUTES", help="sentences joined into one session"
+        "--joined", type=positive, metavar="MINUTES", help="sentences joined into one session"
     )
     parser.add_argument(
         "--pause", type=_pause_range, default=_DEFAULT_PAUSES, metavar="A-B", help="seconds, of --joined"
     )
     parser.add_argument("--seed", type=int, default=0, help="order and pauses of --joined")
-    parser.add_argument("--parallel", type=_count, default=2, help="sessions at once")
+    parser.add_argument("--parallel", type=count, default=2, help="sessions at once")
 
 
 def _wer(flags: argparse.Namespace) -> Measurement:
@@ -102,7 +103,7 @@ def _add_endpoints_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--long", action="store_true", help="lengths for engines with a longer segment cap, too"
     )
-    parser.add_argument("--parallel", type=_count, default=2, help="sessions at once")
+    parser.add_argument("--parallel", type=count, default=2, help="sessions at once")
 
 
 def _endpoints(flags: argparse.Namespace) -> Measurement:
@@ -111,8 +112,8 @@ def _endpoints(flags: argparse.Namespace) -> Measurement:
 
 
 def _add_partials_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--utterances", type=_count, default=5, help="pieces of speech")
-    parser.add_argument("--seconds", type=_positive, default=8.0, help="length of each")
+    parser.add_argument("--utterances", type=count, default=5, help="pieces of speech")
+    parser.add_argument("--seconds", type=positive, default=8.0, help="length of each")
 
 
 def _partials(flags: argparse.Namespace) -> Measurement:
@@ -120,26 +121,12 @@ def _partials(flags: argparse.Namespace) -> Measurement:
 
 
 def _add_streams_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("count", type=_count, help="streams at once")
-    parser.add_argument("--seconds", type=_positive, default=30.0, help="length of each")
+    parser.add_argument("count", type=count, help="streams at once")
+    parser.add_argument("--seconds", type=positive, default=30.0, help="length of each")
 
 
 def _streams(flags: argparse.Namespace) -> Measurement:
     return Streams(sentences(flags.sentences), flags.count, flags.seconds, Pace(flags.speed))
-
-
-def _positive(text: str) -> float:
-    number = float(text)
-    if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not above 0")
-    return number
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
-    return number
 
 
 def _file(text: str) -> Path:

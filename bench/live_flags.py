@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.live_material import MaterialKind
+from bench.numbers import count, counts, positive
 from bench.peers.launch import FunasrSetup
 
 DEFAULT_SERVER: Final = "ws://127.0.0.1:10095"
@@ -70,22 +71,22 @@ def _parser() -> argparse.ArgumentParser:
         description="Paced live streams against a running server, or a peer's.",
         epilog="Go upwards with several numbers: an overloaded server has work left for the next run.",
     )
-    parser.add_argument("streams", type=_counts, help="how many at once; 50,100 is a run of each")
-    parser.add_argument("--seconds", type=_positive, default=60.0, help="length of each stream")
-    parser.add_argument("--ramp", type=_positive, default=10.0, help="seconds over which they start")
+    parser.add_argument("streams", type=counts, help="how many at once; 50,100 is a run of each")
+    parser.add_argument("--seconds", type=positive, default=60.0, help="length of each stream")
+    parser.add_argument("--ramp", type=positive, default=10.0, help="seconds over which they start")
     parser.add_argument("--material", type=MaterialKind, choices=list(MaterialKind), default="continuous")
-    parser.add_argument("--clients", type=_count, default=4, help="client processes")
+    parser.add_argument("--clients", type=count, default=4, help="client processes")
     parser.add_argument("--server", action="append", metavar="URL", help=f"may repeat; {DEFAULT_SERVER}")
     parser.add_argument("--metrics", action="append", default=[], metavar="URL", help="may repeat")
-    parser.add_argument("--interval-ms", type=_count, help="between partials; 480, or 960 of --peer")
-    parser.add_argument("--segment-cap-ms", type=_count, help="longest segment; 30000, or 60000 of --peer")
+    parser.add_argument("--interval-ms", type=count, help="between partials; 480, or 960 of --peer")
+    parser.add_argument("--segment-cap-ms", type=count, help="longest segment; 30000, or 60000 of --peer")
     parser.add_argument("--note", default="", help="goes into table and record: random weights, MPS, ...")
     parser.add_argument("--output", type=Path, metavar="FILE", help="write the figures as JSON")
     peer = parser.add_argument_group("peer: start it, measure it, end it")
     peer.add_argument("--peer", choices=["funasr"])
     peer.add_argument("--model", type=Path, metavar="DIR", help="its checkpoint; iic/ lies beside it")
-    peer.add_argument("--ports", type=_counts, default=(10195,), help="a process for each: 10195,10196")
-    peer.add_argument("--cap", type=_count, help="most tokens of a decode")
+    peer.add_argument("--ports", type=counts, default=(10195,), help="a process for each: 10195,10196")
+    peer.add_argument("--cap", type=count, help="most tokens of a decode")
     peer.add_argument("--peer-flags", type=shlex.split, default=[], help="flags of its own, as one text")
     peer.add_argument("--peer-python", default=sys.executable, help="interpreter that has it")
     return parser
@@ -95,21 +96,3 @@ def _peer(flags: argparse.Namespace) -> FunasrSetup | None:
     if flags.peer is None:
         return None
     return FunasrSetup(flags.model, flags.ports, flags.cap, tuple(flags.peer_flags), flags.peer_python)
-
-
-def _positive(text: str) -> float:
-    number = float(text)
-    if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not above 0")
-    return number
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
-    return number
-
-
-def _counts(text: str) -> tuple[int, ...]:
-    return tuple(_count(part) for part in text.split(","))
