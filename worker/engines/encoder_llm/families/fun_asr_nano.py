@@ -16,7 +16,6 @@ SAMPLES_AT_LEAST: Final = 2
 """A frame of one sample ends the process, in the library that computes features."""
 FRAMES_STACKED: Final = 7
 FRAMES_SKIPPED: Final = 6
-LOW_RATE_FRAME_S: Final = 0.06
 
 MAX_IN_FLIGHT: Final = 128
 """More would only make each of them slower: a step of the language model takes as long as its batch."""
