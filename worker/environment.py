@@ -6,6 +6,10 @@ from collections.abc import MutableMapping
 from types import MappingProxyType
 from typing import Final
 
+# How long a thread may keep the interpreter from others. VAD and encoder need it for microseconds at a time,
+# hundreds of times a second; at Python's own 5 ms each of these would wait for as long.
+SWITCH_S: Final = 0.0005
+
 # One thread for each pool of threads: several workers with as many threads as the host has cores each were
 # measured to be 15 times slower than with one thread each.
 DEFAULTS: Final = MappingProxyType(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
+
+from common.settings import Settings
 
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
 _MAKER = "NVIDIA "
@@ -48,6 +50,15 @@ def gpu_name(device: str, environ: Mapping[str, str] = os.environ) -> str | None
 
 def is_cuda(device: str) -> bool:
     return device.partition(":")[0] == "cuda"
+
+
+def only_own_card(settings: Settings, environ: MutableMapping[str, str]) -> Settings:
+    """On a host with several cards this process and its children are to see their own one only, which is then
+    cuda:0: there are libraries that always take the first they see."""
+    if not is_cuda(settings.device) or settings.device.partition(":")[2] in ("", "0"):
+        return settings
+    environ[_VISIBLE] = visible_card(settings.device, environ)
+    return settings.model_copy(update={"device": "cuda:0"})
 
 
 def visible_card(device: str, environ: Mapping[str, str]) -> str:

@@ -26,8 +26,8 @@ from common.settings import Settings
 from worker.cores import pin_to_cores
 from worker.engines.base import EngineDead, SegmentEngine
 from worker.engines.registry import UnknownEngine, create_engine
-from worker.environment import set_defaults
-from worker.gpu import gpu_name, is_cuda
+from worker.environment import SWITCH_S, set_defaults
+from worker.gpu import gpu_name, is_cuda, only_own_card
 from worker.memory import IdleTrimmer, trim_heap
 from worker.metrics import WorkerMetrics
 from worker.mps import check_attached
@@ -42,9 +42,6 @@ log = logging.getLogger(__name__)
 
 HEARTBEAT_S: Final = 0.5
 ENGINE_DIED: Final = 4
-# How long a thread may keep the interpreter from others. VAD and encoder need it for microseconds at a time,
-# hundreds of times a second; at Python's own 5 ms each of these would wait for as long.
-SWITCH_S: Final = 0.0005
 
 
 def socket_path(run_dir: Path, index: int) -> Path:
@@ -70,7 +67,7 @@ class WorkerProcess:
         services = Services(self._vad, engine, self._scheduler, self._metrics, clock, settings)
         url = http_url(settings.ops_host, settings.worker_ops_port + index, "/metrics")
         self._links = GatewayLinks(hello_of(str(index), url), self._table, services, self._load)
-        self._gpu = gpu_name(engine.capabilities.device)
+        self._gpu: str | None = None
         self._ready = False
 
     def _load(self) -> Load:
@@ -97,7 +94,9 @@ class WorkerProcess:
     async def _boot(self) -> OpsServer:
         try:
             await self._engine.start()
-            if is_cuda(self._engine.capabilities.device) and await check_attached():
+            device = self._engine.capabilities.device
+            self._gpu = gpu_name(device)
+            if is_cuda(device) and await check_attached():
                 self._metrics.mps_attached()
             # What start-up made lives for ever: the collector need not look at it again.
             gc.freeze()
@@ -186,7 +185,8 @@ def run(settings: Settings, index: int) -> None:
     sys.setswitchinterval(SWITCH_S)
     try:
         _run_dir(settings)
-        process = WorkerProcess(settings, index, create_engine(settings))
+        settings = only_own_card(settings, os.environ)
+        process = WorkerProcess(settings, index, create_engine(settings, f"engine-{index}"))
         uvloop.run(process.serve())
     except* (BootFailed, UnknownEngine, UnknownVad) as errors:
         log.critical("cannot boot", exc_info=errors)

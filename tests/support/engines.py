@@ -22,7 +22,6 @@ from common.audio import SAMPLES_PER_MS, Samples, float_to_pcm16
 from common.settings import Settings
 from worker.engines.base import EngineCapabilities, EngineDead, EngineError, Hypothesis, TranscribeRequest
 from worker.engines.words import TimedWord
-from worker.pipeline.effects import DecodeKind
 
 FIRST_WORD: Final = "heard"
 """Every text begins with it; a client may have it replaced."""
@@ -72,9 +71,6 @@ class ScriptedEngine:
 
     async def room(self) -> int:
         return 1
-
-    def pause_s(self, kind: DecodeKind) -> float:
-        return 0.0
 
     def check(self) -> None:
         """Dies only when the script says so."""

@@ -7,7 +7,6 @@ from collections import deque
 from dataclasses import dataclass
 
 from worker.engines.base import EngineCapabilities, Hypothesis, TranscribeRequest
-from worker.pipeline.effects import DecodeKind
 
 
 @dataclass(slots=True)
@@ -18,13 +17,20 @@ class _Held:
 
 class HeldEngine:
     def __init__(
-        self, max_in_flight: int = 1, *, can_abort: bool = False, max_segment_ms: int = 20_000
+        self,
+        max_in_flight: int = 1,
+        *,
+        can_abort: bool = False,
+        max_segment_ms: int = 20_000,
+        gather_s: float = 0.0,
     ) -> None:
         self.capabilities = EngineCapabilities(
-            max_segment_ms=max_segment_ms, max_in_flight=max_in_flight, can_abort=can_abort
+            max_segment_ms=max_segment_ms,
+            max_in_flight=max_in_flight,
+            can_abort=can_abort,
+            gather_s=gather_s,
         )
         self.room_left = max_in_flight
-        self.partials_wait_s = 0.0
         self.taken: list[TranscribeRequest] = []
         """All requests so far, in the order in which they came."""
         self.given_up = 0
@@ -41,9 +47,6 @@ class HeldEngine:
 
     async def room(self) -> int:
         return self.room_left
-
-    def pause_s(self, kind: DecodeKind) -> float:
-        return self.partials_wait_s if kind is DecodeKind.PARTIAL else 0.0
 
     def check(self) -> None:
         """Never dies unasked."""

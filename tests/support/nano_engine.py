@@ -17,7 +17,7 @@ from tests.support.clips import Clip
 from worker.engines.base import EngineDead, Hypothesis, TranscribeRequest
 from worker.engines.encoder_llm.engine import EncoderLlmEngine
 from worker.engines.encoder_llm.parts import Parts
-from worker.engines.registry import create_engine
+from worker.engines.registry import load_engine
 from worker.pipeline.effects import DecodeKind
 
 Result = TypeVar("Result")
@@ -48,7 +48,7 @@ class NanoEngine:
             "dtype": "fp32",
             **settings,
         }
-        engine = create_engine(Settings(**values))
+        engine = load_engine(Settings(**values))
         assert isinstance(engine, EncoderLlmEngine)
         self.engine = engine
         self._told: ContextVar[list[Tokens] | None] = ContextVar("told", default=None)

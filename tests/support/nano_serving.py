@@ -40,7 +40,8 @@ def _wait_ready(deployment: Deployment) -> None:
 def engine_processes(deployment: Deployment) -> list[psutil.Process]:
     """vLLM's of worker 0: EngineCore, then what it started."""
     worker = psutil.Process(deployment.child_pid("worker-0"))
-    children = [child for child in worker.children() if "EngineCore" in "".join(child.cmdline())]
+    below = worker.children(recursive=True)
+    children = [child for child in below if "EngineCore" in "".join(child.cmdline())]
     return [process for child in children for process in (child, *child.children(recursive=True))]
 
 

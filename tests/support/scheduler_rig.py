@@ -39,8 +39,8 @@ class Owner:
 
 
 class Rig:
-    def __init__(self, max_in_flight: int = 1, *, can_abort: bool = False) -> None:
-        self.engine = HeldEngine(max_in_flight, can_abort=can_abort)
+    def __init__(self, max_in_flight: int = 1, *, can_abort: bool = False, gather_s: float = 0.0) -> None:
+        self.engine = HeldEngine(max_in_flight, can_abort=can_abort, gather_s=gather_s)
         self.metrics = WorkerMetrics("0")
         self.clock = ManualClock()
         self.scheduler = DecodeScheduler(self.engine, self.metrics, self.clock)

@@ -24,6 +24,8 @@ class EngineCapabilities:
     device:             where it computes, as torch calls it.
     continues_partials: a partial goes on from the text that earlier ones of its window agreed on, so a window
                         is cheaper while its start stays where it is.
+    gather_s:           partials had better wait so long behind the requests begun before them, so that many
+                        share a batch; 0 where that gains nothing.
     """
 
     max_segment_ms: int
@@ -31,6 +33,7 @@ class EngineCapabilities:
     device: str = "cpu"
     can_abort: bool = False
     continues_partials: bool = False
+    gather_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,10 @@ class EngineDead(Exception):
 class SegmentEngine(Protocol):
     """Decodes windows of audio; batches inside by itself and mixes sessions freely."""
 
-    capabilities: EngineCapabilities
+    @property
+    def capabilities(self) -> EngineCapabilities:
+        """Not to be asked for before the engine has started."""
+        ...
 
     async def start(self) -> None:
         """Load and warm up. Raises whatever prevents it; the worker then fails to boot with that reason."""
@@ -94,10 +100,6 @@ class SegmentEngine(Protocol):
 
         What is not handed over yet can still be replaced, so the best are chosen only when this returns.
         """
-        ...
-
-    def pause_s(self, kind: DecodeKind) -> float:
-        """Seconds for which a request of this kind had better wait, so that others can share its batch."""
         ...
 
     async def transcribe(self, request: TranscribeRequest) -> Hypothesis:

@@ -66,9 +66,6 @@ class MoonshineEngine:
     async def room(self) -> int:
         return LANES
 
-    def pause_s(self, kind: DecodeKind) -> float:
-        return 0.0
-
     def check(self) -> None:
         """It runs in this process, and dies with it."""
 

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final, cast
 
 from common.settings import Settings
 from worker.engines.base import SegmentEngine
+from worker.engines.hosted.engine import HostedEngine
 
 EngineFactory = Callable[[Settings], SegmentEngine]
 
-ENGINES: Final[dict[str, str]] = {
-    "moonshine": "worker.engines.moonshine:create",
-    "fun-asr-nano": "worker.engines.encoder_llm.engine:create",
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """`own_process`: it needs the interpreter so much that sessions beside it would wait."""
+
+    path: str
+    own_process: bool = False
+
+
+ENGINES: Final[dict[str, _Entry]] = {
+    "moonshine": _Entry("worker.engines.moonshine:create"),
+    "fun-asr-nano": _Entry("worker.engines.encoder_llm.engine:create", own_process=True),
 }
 
 
@@ -21,9 +32,17 @@ class UnknownEngine(Exception):
     """The name leads to no engine."""
 
 
-def create_engine(settings: Settings) -> SegmentEngine:
-    """Raises `UnknownEngine`; the engine's packages are imported only here."""
-    path = ENGINES.get(settings.engine, settings.engine)
+def create_engine(settings: Settings, name: str = "engine") -> SegmentEngine:
+    """A worker's engine, in a process called `name` in logs if it is to have one; then whatever is wrong with
+    it is found out when it starts. Raises `UnknownEngine`."""
+    entry = ENGINES.get(settings.engine)
+    return HostedEngine(settings, name) if entry is not None and entry.own_process else load_engine(settings)
+
+
+def load_engine(settings: Settings) -> SegmentEngine:
+    """In this process. Raises `UnknownEngine`; the engine's packages are imported only here."""
+    entry = ENGINES.get(settings.engine)
+    path = settings.engine if entry is None else entry.path
     module_name, _, attribute = path.partition(":")
     if not module_name or not attribute:
         raise UnknownEngine(f"no engine is called {settings.engine!r}; there are: {', '.join(ENGINES)}")

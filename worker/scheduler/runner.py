@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 from collections.abc import Hashable
 from functools import partial
 from typing import Final, Protocol
@@ -45,6 +46,7 @@ class DecodeScheduler:
         self._pressing = asyncio.Event()
         self._running: dict[DecodeKey[DecodeOwner], asyncio.Task[None]] = {}
         self._failures = 0
+        self._began_at = -math.inf
         self.decodes = 0
 
     def submit(self, owner: DecodeOwner, decode: Decode) -> None:
@@ -84,12 +86,14 @@ class DecodeScheduler:
                 self._wake.clear()
                 for request in self._best(min(room, self._free())):
                     self._begin(decodes, request)
+                    self._began_at = self._clock.now()
                 # So that what was just begun counts when the engine is asked for room again.
                 await asyncio.sleep(0)
 
     async def _gather(self) -> None:
-        """Let requests come together if the best one can wait; one that cannot ends the wait."""
-        while (kind := self._queue.best_kind()) is not None and (pause := self._engine.pause_s(kind)) > 0:
+        """Let partials come together; what cannot wait ends the wait."""
+        until = self._began_at + self._engine.capabilities.gather_s
+        while self._queue.best_kind() is DecodeKind.PARTIAL and (pause := until - self._clock.now()) > 0:
             self._pressing.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):

@@ -15,7 +15,7 @@ from common.settings import Settings
 from tests.support.clips import Clip, random_clips
 from tests.support.nano_engine import NanoEngine
 from worker.engines.base import EngineDead, EngineError, TranscribeRequest
-from worker.engines.registry import create_engine
+from worker.engines.registry import load_engine
 from worker.pipeline.effects import DecodeKind
 
 pytestmark = pytest.mark.timeout(300)
@@ -137,7 +137,7 @@ def test_partials_go_on_from_what_was_agreed_and_speculations_say_all_anew(nano:
 
 def test_an_engine_that_was_not_started_is_dead_not_silent(counting_model: Path) -> None:
     async def scenario() -> None:
-        engine = create_engine(Settings(engine="fun-asr-nano", model=str(counting_model)))
+        engine = load_engine(Settings(engine="fun-asr-nano", model=str(counting_model)))
         engine.check()
         with pytest.raises(EngineDead):
             await engine.transcribe(TranscribeRequest(NOISE[:16_000], DecodeKind.FINAL))

@@ -16,8 +16,8 @@ pytestmark = pytest.mark.timeout(600)
 Result = TypeVar("Result")
 
 SPOKEN: Final = spoken(speech_ms=4_000, silence_ms=1_000)
-# Within a session's credit, and its last speech is further back than the audio that partials are made of when a
-# client runs ahead: so no partials come, and its final, at STOP, has none to go on from.
+# Within a session's credit, and its last speech lies before the audio that partials are made of when a client
+# runs ahead: so no two partials come that its final, at STOP, could go on from.
 AT_ONCE: Final = spoken(speech_ms=2_300, silence_ms=1_600)
 A_SECOND: Final = 32_000
 SESSIONS: Final = 20

@@ -9,7 +9,6 @@ import pytest
 from bench.engine_drive import ask_again, clips_for, drive
 from common.audio import SAMPLE_RATE, Samples
 from worker.engines.base import EngineCapabilities, EngineError, Hypothesis, SegmentMemory, TranscribeRequest
-from worker.pipeline.effects import DecodeKind
 
 CLIP: Samples = np.zeros(SAMPLE_RATE, dtype=np.float32)
 
@@ -32,9 +31,6 @@ class CountingEngine:
         while self.running >= self.at_once:  # noqa: ASYNC110
             await asyncio.sleep(0)
         return self.at_once - self.running
-
-    def pause_s(self, _: DecodeKind) -> float:
-        return 0.0
 
     async def transcribe(self, request: TranscribeRequest) -> Hypothesis:
         if not len(request.audio):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -16,7 +15,6 @@ from worker.engines.base import TranscribeRequest
 from worker.engines.encoder_llm.continuation import Continuation
 from worker.engines.encoder_llm.graphs import EncoderRunner, Heard
 from worker.engines.encoder_llm.prompts import PromptBook
-from worker.pipeline.effects import DecodeKind
 
 MAX_BATCH: Final = 64
 # Partials wait this long behind the launch before them, so that they share one, and after it a step of the
@@ -58,7 +56,6 @@ class AudioPath:
         self._idle = asyncio.Event()
         self._idle.set()
         self._serving: asyncio.Task[None] | None = None
-        self._began = 0.0
         self.batches = 0
         self.encoded = 0
 
@@ -70,11 +67,6 @@ class AudioPath:
         """Waits for the batch before to be encoded."""
         await self._idle.wait()
         return MAX_BATCH
-
-    def pause_s(self, kind: DecodeKind) -> float:
-        if kind is not DecodeKind.PARTIAL:
-            return 0.0
-        return max(0.0, self._began + GATHER_S - time.monotonic())
 
     async def prompt(self, request: TranscribeRequest, said: tuple[int, ...]) -> Prompt:
         """Cancelled while it waits, a request is never encoded."""
@@ -96,7 +88,6 @@ class AudioPath:
         """Until nothing waits."""
         try:
             while jobs := self._taken():
-                self._began = time.monotonic()
                 await self._encode(jobs)
         finally:
             self._serving = None

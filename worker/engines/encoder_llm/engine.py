@@ -6,7 +6,6 @@ through both, and both take whatever else is there into the same batch.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
 from typing import Final
@@ -24,25 +23,20 @@ from worker.engines.base import (
     SegmentMemory,
     TranscribeRequest,
 )
-from worker.engines.encoder_llm.audio_path import Memory, Prompt
+from worker.engines.encoder_llm.audio_path import GATHER_S, Memory, Prompt
 from worker.engines.encoder_llm.buckets import length_for
 from worker.engines.encoder_llm.busy import BusyTime
 from worker.engines.encoder_llm.families import fun_asr_nano as family
 from worker.engines.encoder_llm.parts import Parts, device_of, start_parts
 from worker.engines.words import TimedWord
 from worker.filter_bank import frame_count
-from worker.gpu import visible_card
 from worker.pipeline.effects import DecodeKind
 
 _CANARY_S: Final = (0.3, 3.0)
 
 
 def create(settings: Settings) -> EncoderLlmEngine:
-    """On a host with several cards this process sees only its own: vLLM always takes the first it sees."""
-    card = settings.device.removeprefix("cuda:")
-    if card.isdecimal() and card != "0":
-        os.environ["CUDA_VISIBLE_DEVICES"] = visible_card(settings.device, os.environ)
-        settings = settings.model_copy(update={"device": "cuda:0"})
+    """vLLM takes the first card that this process sees, whatever `device` says; see `only_own_card`."""
     return EncoderLlmEngine(settings)
 
 
@@ -56,6 +50,7 @@ class EncoderLlmEngine:
             device=str(device_of(settings)),
             can_abort=True,
             continues_partials=self._continues,
+            gather_s=GATHER_S,
         )
         self._parts: Parts | None = None
         self._busy = BusyTime(time.perf_counter)
@@ -72,9 +67,6 @@ class EncoderLlmEngine:
 
     async def room(self) -> int:
         return await self._live().audio.room()
-
-    def pause_s(self, kind: DecodeKind) -> float:
-        return self._live().audio.pause_s(kind)
 
     async def transcribe(self, request: TranscribeRequest) -> Hypothesis:
         parts = self._live()

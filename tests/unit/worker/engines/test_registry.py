@@ -23,7 +23,7 @@ def test_a_name_with_a_colon_is_a_module_and_its_factory() -> None:
 
 def test_registered_names_lead_to_modules_of_this_package() -> None:
     assert "moonshine" in ENGINES
-    assert all(path.startswith("worker.engines.") for path in ENGINES.values())
+    assert all(entry.path.startswith("worker.engines.") for entry in ENGINES.values())
 
 
 def test_the_default_engine_is_registered() -> None:
