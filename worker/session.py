@@ -188,31 +188,35 @@ class WorkerSession:
         return more and self.life is SessionLife.LIVE
 
     def unheard_samples(self) -> int:
-        return max(0, self.pipeline.timeline.end - self.pipeline.cursor)
+        return max(0, self.pipeline.timeline.end - self.pipeline.heard)
 
     def lag_s(self) -> float:
-        """Age of the oldest audio that the VAD has not taken; 0 while less than a hop waits."""
+        """Age of the oldest audio that the VAD has never taken; 0 while less than a hop waits. What a cut has
+        it take a second time is old, but nothing that the session would be behind with."""
         if self.unheard_samples() < HOP_SAMPLES:
             return 0.0
-        return self._timing.age_of(self.pipeline.cursor)
+        return self._timing.age_of(self.pipeline.heard)
 
     # --- DecodeOwner ---------------------------------------------------------------------------
 
-    def request_for(self, decode: Decode) -> TranscribeRequest | None:
+    def begun(self, decode: Decode) -> tuple[Decode, TranscribeRequest] | None:
         with self._boundary():
             if self.life is SessionLife.LIVE:
-                options = self.pipeline.options
-                audio = self.pipeline.timeline.samples(decode.start, decode.end)
-                return TranscribeRequest(
-                    audio,
-                    decode.kind,
-                    options.language,
-                    options.hotwords,
-                    timestamps=options.timestamps and decode.kind is not DecodeKind.PARTIAL,
-                    start=decode.start,
-                    memory=self._memory_of(decode.segment),
-                )
+                decode = self.pipeline.begun(decode)
+                return decode, self._request(decode)
         return None
+
+    def _request(self, decode: Decode) -> TranscribeRequest:
+        options = self.pipeline.options
+        return TranscribeRequest(
+            self.pipeline.timeline.samples(decode.start, decode.end),
+            decode.kind,
+            options.language,
+            options.hotwords,
+            timestamps=options.timestamps and decode.kind is not DecodeKind.PARTIAL,
+            start=decode.start,
+            memory=self._memory_of(decode.segment),
+        )
 
     def _memory_of(self, segment: int) -> SegmentMemory:
         if segment not in self._memories:

@@ -7,7 +7,7 @@ from typing import Final
 from common.audio import ms_to_samples
 from common.checkpoint import ORIGIN, Checkpoint
 from common.events import ScheduleStep, SessionOptions
-from tests.support.hops import hops
+from tests.support.hops import SOUNDS, hops
 from worker.engines.words import TimedWord
 from worker.pipeline.effects import Decode, DecodeKind, Effect, Emit
 from worker.pipeline.hop import HOP_SAMPLES
@@ -38,6 +38,13 @@ class Driven:
                 assert samples.shape == (HOP_SAMPLES,)
                 self.effects += self.pipeline.push_hop(samples, hop.speech)
         return self.effects[began:]
+
+    def hear_again(self, kind_of_sound: str) -> list[Effect]:
+        """One hop of the audio that is there already."""
+        samples = self.pipeline.next_hop()
+        assert samples is not None
+        self.effects += (said := self.pipeline.push_hop(samples, SOUNDS[kind_of_sound].speech))
+        return said
 
     def mark(self, mark: Mark) -> list[Effect]:
         self.pipeline.mark(mark)

@@ -25,11 +25,11 @@ class Owner:
         self.texts: list[tuple[DecodeKind, str]] = []
         self.failed: list[Decode] = []
 
-    def request_for(self, decode: Decode) -> TranscribeRequest | None:
+    def begun(self, decode: Decode) -> tuple[Decode, TranscribeRequest] | None:
         if self.ended:
             return None
         audio = np.zeros(decode.end - decode.start, np.float32)
-        return TranscribeRequest(audio, decode.kind)
+        return decode, TranscribeRequest(audio, decode.kind)
 
     def decoded(self, decode: Decode, hypothesis: Hypothesis) -> None:
         self.texts.append((decode.kind, hypothesis.text))

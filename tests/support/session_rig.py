@@ -100,8 +100,9 @@ class FakeScheduler:
         if queued is None:
             return None
         decode = Decode(queued.kind, queued.segment, queued.start, queued.end)
-        request = queued.owner.request_for(decode)
-        if request is not None:
+        begun = queued.owner.begun(decode)
+        if begun is not None:
+            decode, request = begun
             self.served.append(request)
         return queued.owner, decode
 

@@ -7,14 +7,14 @@ performs the effects in the order in which they come.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
 from common.audio import Samples, seconds_to_samples
 from common.checkpoint import Checkpoint
-from common.events import Committed, SessionOptions, SpeechStarted, Stopped
+from common.events import Committed, EndpointReason, SessionOptions, SpeechStarted, Stopped
 from common.silence import SilenceSchedule
 from worker.engines.words import TimedWord
 from worker.pipeline.effects import Decode, DecodeKind, Effect, Emit, Promote, ResetVad, Settle, Withdraw
@@ -58,10 +58,12 @@ class StreamingPipeline:
         self._partial_settings = partials
         self.timeline = AudioTimeline(checkpoint.audio_from)
         self._cursor = checkpoint.vad_from
+        self._heard = checkpoint.vad_from
         self._segmenter = Segmenter(SilenceSchedule(options.silence_schedule), cap_samples, checkpoint, lag)
         self._transcript = Transcript()
         self._orders = Orders()
         self._policy: PartialPolicy | None = None
+        self._due_at: int | None = None
         self._speculation: _Speculation | None = None
         self._rested: Checkpoint | None = None
         if (segment := self._segmenter.open_segment) is not None:
@@ -85,6 +87,11 @@ class StreamingPipeline:
     def cursor(self) -> int:
         """First sample that the VAD has not taken yet."""
         return self._cursor
+
+    @property
+    def heard(self) -> int:
+        """One past the newest sample that the VAD has taken; a cut sends the cursor back behind it."""
+        return max(self._heard, self._cursor)
 
     def push_audio(self, pcm: bytes) -> None:
         self.timeline.append(pcm)
@@ -111,11 +118,12 @@ class StreamingPipeline:
         loudness = math.sqrt(float(np.dot(samples, samples)) / HOP_SAMPLES)
         hop = Hop(self._cursor, self._cursor + HOP_SAMPLES, speech, loudness)
         self._cursor = hop.end
+        self._heard = max(self._heard, hop.end)
         effects: list[Effect] = []
         for action in self._segmenter.advance(hop):
             match action:
                 case Opened(segment):
-                    self._policy = PartialPolicy(self._partial_settings, segment.start)
+                    self._policy = PartialPolicy(self._partial_settings, segment.start, self._due_at)
                     effects.append(Emit(SpeechStarted(segment.index, segment.start)))
                 case Closed():
                     effects += self._on_closed(action)
@@ -130,6 +138,15 @@ class StreamingPipeline:
             closed = self._segmenter.close(order.position, order.mark.reason)
             effects += (self._on_closed(closed) if closed else []) + self._answer_order()
         return effects
+
+    def begun(self, decode: Decode) -> Decode:
+        """A decode that was asked for, now that its turn has come: a partial hears all that was heard while it
+        waited, and the next one is due that much later."""
+        segment = self._segmenter.open_segment
+        if decode.kind is not DecodeKind.PARTIAL or segment is None or segment.index != decode.segment:
+            return decode
+        assert self._policy is not None
+        return replace(decode, start=self._policy.begun(decode.start, self._cursor), end=self._cursor)
 
     def apply(self, decode: Decode, text: str, words: tuple[TimedWord, ...] | None = None) -> list[Effect]:
         """Text of a decode that was asked for; one that nobody waits for any more changes nothing."""
@@ -159,11 +176,14 @@ class StreamingPipeline:
         self._cursor = closed.checkpoint.vad_from
         self._rested = None
         speculation, self._speculation = self._speculation, None
+        was_cut = closed.reason is EndpointReason.MAX_LENGTH
+        self._due_at = self._policy.due_at if was_cut and self._policy is not None else None
         self._policy = None
         withdrawn = Withdraw(DecodeKind.PARTIAL, closed.segment.index)
         effects: list[Effect] = [ResetVad(), withdrawn, *self._final_decode(closed, speculation)]
         if closed.checkpoint.in_speech:
-            self._policy = PartialPolicy(self._partial_settings, closed.checkpoint.vad_from)
+            start = closed.checkpoint.vad_from
+            self._policy = PartialPolicy(self._partial_settings, start, self._due_at)
             effects.append(Emit(SpeechStarted(closed.checkpoint.segment, closed.checkpoint.vad_from)))
         return effects
 
@@ -189,7 +209,8 @@ class StreamingPipeline:
 
     def _decodes_due(self) -> list[Effect]:
         segment = self._segmenter.open_segment
-        if segment is None:
+        # What a cut has the VAD take a second time is soon over, and was in partials before.
+        if segment is None or self._cursor < self._heard:
             return []
         if self._segmenter.state is SegmenterState.TRAILING:
             return self._speculate(segment)

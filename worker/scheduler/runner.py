@@ -27,8 +27,8 @@ MAX_FAILURES_IN_A_ROW: Final = 3
 class DecodeOwner(Hashable, Protocol):
     """A session as the scheduler sees it."""
 
-    def request_for(self, decode: Decode) -> TranscribeRequest | None:
-        """The audio, looked at only now; None if the session has ended."""
+    def begun(self, decode: Decode) -> tuple[Decode, TranscribeRequest] | None:
+        """The decode with all that it can hear by now, and its audio; None if the session has ended."""
         ...
 
     def decoded(self, decode: Decode, hypothesis: Hypothesis) -> None: ...
@@ -133,7 +133,8 @@ class DecodeScheduler:
         decode = Decode(request.kind, request.segment, request.start, request.end)
         self._metrics.queued(request.kind, self._clock.now() - request.asked_at)
         try:
-            if (wanted := owner.request_for(decode)) is not None:
+            if (begun := owner.begun(decode)) is not None:
+                decode, wanted = begun
                 self._on_success(owner, decode, await self._transcribe(wanted))
         except EngineError as error:
             self._on_failure(owner, decode, error)

@@ -92,7 +92,7 @@ def test_a_session_that_has_ended_is_silent_whatever_comes_back() -> None:
     assert taken is not None
     taken[0].decoded(taken[1], Hypothesis("late", 0.0))
     taken[0].decode_failed(taken[1])
-    assert session.request_for(taken[1]) is None
+    assert session.begun(taken[1]) is None
     assert not session.hops_done([HeardHop(session.pipeline.timeline.samples(0, 512), 0.9, 0.9)])
     assert session.next_hops(16) == []
     session.end(SessionLife.DROPPED)

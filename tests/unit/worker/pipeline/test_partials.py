@@ -29,6 +29,13 @@ def test_the_first_partial_comes_an_interval_after_the_start() -> None:
     assert policy().due(11_000, speech_end=11_000)
 
 
+@pytest.mark.parametrize(("due_at", "first"), [(10_100, 10_300), (10_700, 10_700), (11_500, 11_000)])
+def test_behind_a_cut_it_comes_when_it_was_due_of_the_segment_before(due_at: int, first: int) -> None:
+    asked = PartialPolicy(SETTINGS, START, due_at)
+    assert not asked.due(first - 1, speech_end=first)
+    assert asked.due(first, speech_end=first)
+
+
 def test_the_next_one_comes_an_interval_later() -> None:
     assert not with_text().due(11_999, speech_end=11_999)
     assert with_text().due(12_000, speech_end=12_000)
@@ -69,7 +76,7 @@ def test_the_window_holds_the_newest_audio_from_the_segments_first_on() -> None:
 
 @pytest.mark.parametrize(
     ("silence", "required", "due"),
-    [(4_799, 9_000, False), (4_800, 9_000, True), (4_800, 32_000, False), (32_000, 32_000, True)],
+    [(4_799, 9_000, False), (4_800, 9_000, True), (15_999, 32_000, False), (16_000, 32_000, True)],
 )
 def test_a_final_decoded_ahead_waits_for_the_tail_and_for_a_share_of_the_silence(
     silence: int, required: int, due: bool
@@ -89,6 +96,20 @@ def test_a_full_window_hears_the_whole_segment_once_and_goes_on_with_its_newer_h
     asked = PartialPolicy(STAYING, START)
     starts = [asked.window_start(9_000, heard) for heard in range(14_000, 21_000, 500)]
     assert starts == [9_000, 9_000, *[12_000] * 5, 9_000, *[15_000] * 5, 9_000]
+
+
+def test_a_partial_that_waited_hears_more_and_puts_the_next_one_off() -> None:
+    asked = with_text()
+    asked.requested(20_000)
+    assert asked.begun(16_000, heard=20_400) == 16_000
+    assert not asked.due(21_399, speech_end=21_399)
+    assert asked.due(21_400, speech_end=21_400)
+
+
+@pytest.mark.parametrize(("settings", "start"), [(STAYING, 9_000), (SETTINGS, 9_400)])
+def test_its_window_moves_along_unless_it_stays(settings: PartialSettings, start: int) -> None:
+    asked = PartialPolicy(settings, START)
+    assert asked.begun(9_000, heard=9_400 + settings.window) == start
 
 
 @given(st.integers(0, 10**6), st.integers(1, 10**6), st.integers(0, 10**5))

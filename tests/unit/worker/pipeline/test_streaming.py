@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from common.audio import SAMPLE_RATE, ms_to_samples
@@ -46,6 +47,37 @@ def test_a_partial_hears_no_more_than_its_window() -> None:
     driven = Driven()
     driven.feed("speech 4")
     assert driven.last(DecodeKind.PARTIAL).end - driven.last(DecodeKind.PARTIAL).start == PARTIALS.window
+
+
+def test_a_partial_whose_turn_comes_late_hears_what_came_meanwhile() -> None:
+    driven = Driven()
+    driven.feed("speech 0.5")
+    asked = driven.last(DecodeKind.PARTIAL)
+    driven.feed("speech 0.1")
+    begun = driven.pipeline.begun(asked)
+    assert begun == replace(asked, end=driven.pipeline.cursor)
+    assert begun.end > asked.end
+    [shown] = emitted(driven.pipeline.apply(begun, "so far"))
+    assert isinstance(shown, Partial)
+    # From there on, not from where it was asked for.
+    assert kinds(driven.feed("speech 0.44")) == []
+    assert kinds(driven.feed("speech 0.064")) == [DecodeKind.PARTIAL]
+    assert driven.last(DecodeKind.PARTIAL).end >= begun.end + PARTIALS.interval
+
+
+def test_nothing_else_changes_while_it_waits() -> None:
+    driven = Driven()
+    driven.feed("speech 0.6")
+    partial = driven.last(DecodeKind.PARTIAL)
+    driven.feed("silence 0.7")
+    speculation = driven.last(DecodeKind.SPECULATIVE)
+    driven.feed("silence 0.1")
+    assert driven.pipeline.begun(speculation) == speculation
+    driven.feed("silence 0.4")
+    assert driven.pipeline.begun(partial) == partial
+    driven.feed("speech 0.6")
+    assert driven.last(DecodeKind.PARTIAL).segment == partial.segment + 1
+    assert driven.pipeline.begun(partial) == partial
 
 
 def test_text_of_a_partial_is_sent_trimmed_and_without_runaway() -> None:
@@ -209,6 +241,18 @@ def test_the_cursor_goes_back_to_where_a_cut_was_made() -> None:
     assert driven.pipeline.cursor == driven.pipeline.timeline.end
     driven.feed("speech 0.1")
     assert driven.pipeline.cursor < driven.pipeline.timeline.end - ms_to_samples(1_000)
+    assert driven.pipeline.heard == driven.pipeline.timeline.end
+
+
+def test_what_is_heard_twice_gives_one_partial_at_its_end() -> None:
+    driven = Driven(SessionOptions(silence_schedule=(ScheduleStep(None, 60_000),)))
+    driven.feed("speech 4, silence 0.2, speech 1.8")
+    heard = driven.pipeline.heard
+    assert driven.pipeline.cursor < heard - PARTIALS.interval
+    while driven.pipeline.cursor + HOP_SAMPLES < heard:
+        assert kinds(driven.hear_again("speech")) == []
+    assert kinds(driven.hear_again("speech")) == [DecodeKind.PARTIAL]
+    assert driven.last(DecodeKind.PARTIAL).end == heard
 
 
 def test_replay_after_a_cut_in_speech_gives_partials_without_a_new_start() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final
 
@@ -35,8 +36,8 @@ def locked(events: list[Event]) -> list[Event]:
     return [event for event in events if isinstance(event, FinalEvent | Stopped)]
 
 
-def without_partials(run: PipelineRun) -> list[Event]:
-    return [event for event in run.events if not isinstance(event, Partial)]
+def without_partials(events: Sequence[Event]) -> list[Event]:
+    return [event for event in events if not isinstance(event, Partial)]
 
 
 def expected_after(run: PipelineRun, settlement: Settlement) -> list[Event]:
@@ -72,7 +73,7 @@ def test_the_material_has_every_kind_of_checkpoint() -> None:
 
 @few
 @given(sounds(), shares)
-def test_replay_from_any_checkpoint_gives_the_events_that_followed(
+def test_replay_from_any_checkpoint_gives_the_events_that_followed_but_for_partials(
     pieces: list[Piece], commit_shares: list[float]
 ) -> None:
     pcm = sound(*pieces)
@@ -80,7 +81,7 @@ def test_replay_from_any_checkpoint_gives_the_events_that_followed(
     whole = run_whole(pcm, commits=commits)
     for settlement in whole.settlements:
         replayed = run_from(settlement.checkpoint, pcm, commits=unanswered(commits, whole, settlement))
-        assert replayed.events == expected_after(whole, settlement)
+        assert without_partials(replayed.events) == without_partials(expected_after(whole, settlement))
 
 
 @few
@@ -142,7 +143,7 @@ def test_a_backlog_says_the_same_as_live_audio_but_for_partials(
         position = commit
     backlog.pipeline.push_audio(pcm[position * BYTES_PER_SAMPLE :])
     backlog.finish()
-    assert without_partials(backlog) == without_partials(run_whole(pcm, commits=commits))
+    assert without_partials(backlog.events) == without_partials(run_whole(pcm, commits=commits).events)
 
 
 @few
