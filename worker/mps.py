@@ -10,8 +10,8 @@ import asyncio
 import logging
 import os
 from asyncio.subprocess import PIPE
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +20,8 @@ from worker.process_stat import is_under
 log = logging.getLogger(__name__)
 
 CONTROL: Final = "nvidia-cuda-mps-control"
+_PRIORITY_VARIABLE: Final = "CUDA_MPS_CLIENT_PRIORITY"
+_BELOW_NORMAL: Final = "1"
 _PIPES_VARIABLE: Final = "CUDA_MPS_PIPE_DIRECTORY"
 _DEFAULT_PIPES: Final = Path("/tmp/nvidia-mps")
 _LIMIT_S: Final = 2.0
@@ -27,6 +29,20 @@ _LIMIT_S: Final = 2.0
 
 class NotAttached(Exception):
     """A daemon is configured, but this worker does not run under it; the message says what is known."""
+
+
+@contextmanager
+def yielding(environ: MutableMapping[str, str] = os.environ) -> Iterator[None]:
+    """A CUDA context that this process makes within lets those of other clients go first, unless whoever runs
+    it has set priorities."""
+    if _PRIORITY_VARIABLE in environ:
+        yield
+        return
+    environ[_PRIORITY_VARIABLE] = _BELOW_NORMAL
+    try:
+        yield
+    finally:
+        del environ[_PRIORITY_VARIABLE]
 
 
 async def check_attached(environ: Mapping[str, str] = os.environ) -> bool:

@@ -24,8 +24,8 @@ class EngineCapabilities:
     device:             where it computes, as torch calls it.
     continues_partials: a partial goes on from the text that earlier ones of its window agreed on, so a window
                         is cheaper while its start stays where it is.
-    gather_s:           partials had better wait so long behind the requests begun before them, so that many
-                        share a batch; 0 where that gains nothing.
+    gather_s:           requests that nobody waits for yet had better come together for so long and share a
+                        batch; 0 where that gains nothing.
     """
 
     max_segment_ms: int

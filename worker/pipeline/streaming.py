@@ -140,8 +140,8 @@ class StreamingPipeline:
         return effects
 
     def begun(self, decode: Decode) -> Decode:
-        """A decode that was asked for, now that its turn has come: a partial hears all that was heard while it
-        waited, and the next one is due that much later."""
+        """A decode that was asked for, now that its turn has come: a partial hears all that came while it was
+        waiting, and the next one is due that much later."""
         segment = self._segmenter.open_segment
         if decode.kind is not DecodeKind.PARTIAL or segment is None or segment.index != decode.segment:
             return decode

@@ -55,9 +55,13 @@ class DecodeQueue(Generic[Owner]):
         self._entries[request.key] = request
         return replaced
 
-    def pop(self, running: Container[DecodeKey[Owner]] = ()) -> Queued[Owner] | None:
-        """The best request now, taken out; none whose predecessor is still `running`."""
-        waiting = (entry for key, entry in self._entries.items() if key not in running)
+    def pop(
+        self, running: Container[DecodeKey[Owner]] = (), least: DecodeKind = DecodeKind.PARTIAL
+    ) -> Queued[Owner] | None:
+        """The best request now, taken out; none whose predecessor is still `running`, none below `least`."""
+        waiting = (
+            entry for key, entry in self._entries.items() if entry.kind <= least and key not in running
+        )
         request = min(waiting, key=_rank, default=None)
         if request is not None:
             del self._entries[request.key]

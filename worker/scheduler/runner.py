@@ -46,7 +46,7 @@ class DecodeScheduler:
         self._pressing = asyncio.Event()
         self._running: dict[DecodeKey[DecodeOwner], asyncio.Task[None]] = {}
         self._failures = 0
-        self._began_at = -math.inf
+        self._gathered_at = -math.inf
         self.decodes = 0
 
     def submit(self, owner: DecodeOwner, decode: Decode) -> None:
@@ -55,11 +55,13 @@ class DecodeScheduler:
         for replaced in self._queue.push(request):
             self._metrics.superseded(replaced.kind)
         self._wake.set()
-        if decode.kind is not DecodeKind.PARTIAL:
+        if decode.kind is DecodeKind.FINAL:
             self._pressing.set()
 
     def promote(self, owner: DecodeOwner, segment: int) -> None:
-        self._queue.promote(owner, segment, self._clock.now())
+        if self._queue.promote(owner, segment, self._clock.now()):
+            self._wake.set()
+            self._pressing.set()
 
     def withdraw(self, owner: DecodeOwner, kind: DecodeKind, segment: int) -> None:
         """Nobody wants this decode any more, waiting or begun."""
@@ -84,20 +86,32 @@ class DecodeScheduler:
                 await self._gather()
                 room = await self._engine.room()
                 self._wake.clear()
-                for request in self._best(min(room, self._free())):
-                    self._begin(decodes, request)
-                    self._began_at = self._clock.now()
+                self._begin_best(decodes, min(room, self._free()))
                 # So that what was just begun counts when the engine is asked for room again.
                 await asyncio.sleep(0)
 
     async def _gather(self) -> None:
-        """Let partials come together; what cannot wait ends the wait."""
-        until = self._began_at + self._engine.capabilities.gather_s
-        while self._queue.best_kind() is DecodeKind.PARTIAL and (pause := until - self._clock.now()) > 0:
+        """Let requests come together that nobody waits for yet; a final does not wait with them."""
+        while self._queue.best_kind() not in (None, DecodeKind.FINAL) and (pause := self._pause_s()) > 0:
             self._pressing.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._pressing.wait()
+
+    def _pause_s(self) -> float:
+        """How long requests are still to come together."""
+        return self._gathered_at + self._engine.capabilities.gather_s - self._clock.now()
+
+    def _begin_best(self, decodes: asyncio.TaskGroup, count: int) -> None:
+        gathering = self._pause_s() > 0
+        least = DecodeKind.FINAL if gathering else DecodeKind.PARTIAL
+        for request in self._best(count, least):
+            self._begin(decodes, request)
+            if request.kind is not DecodeKind.FINAL:
+                self._gathered_at = self._clock.now()
+        if gathering and self._queue.best_kind() not in (None, DecodeKind.FINAL):
+            # Their time comes, whatever else does.
+            self._wake.set()
 
     def _begin(self, decodes: asyncio.TaskGroup, request: Queued[DecodeOwner]) -> None:
         task = decodes.create_task(self._decode(request), name=f"decode:{request.kind.name.lower()}")
@@ -107,12 +121,12 @@ class DecodeScheduler:
     def _free(self) -> int:
         return self._engine.capabilities.max_in_flight - len(self._running)
 
-    def _best(self, count: int) -> list[Queued[DecodeOwner]]:
-        """The best requests, at most `count`. One session's partials come one after another: what a newer
-        one would replace is not begun beside it."""
+    def _best(self, count: int, least: DecodeKind) -> list[Queued[DecodeOwner]]:
+        """The best requests, at most `count`, none of a kind below `least`. One session's partials come one
+        after another: what a newer one would replace is not begun beside it."""
         taken: list[Queued[DecodeOwner]] = []
         running = dict.fromkeys(self._running)
-        while len(taken) < count and (request := self._queue.pop(running)) is not None:
+        while len(taken) < count and (request := self._queue.pop(running, least)) is not None:
             taken.append(request)
             running[request.key] = None
         if taken and len(taken) == count and len(self._queue):

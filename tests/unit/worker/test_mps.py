@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.aio import run
 from worker import mps
-from worker.mps import CONTROL, NotAttached, check_attached, configured_pipes, parse_pids
+from worker.mps import CONTROL, NotAttached, check_attached, configured_pipes, parse_pids, yielding
 
 Script = Callable[[str], dict[str, str]]
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="MPS is Linux' own")
@@ -111,3 +111,17 @@ def test_answers(output: str, pids: list[int]) -> None:
 def test_an_answer_that_is_no_list_of_ids_is_shown() -> None:
     with pytest.raises(NotAttached, match="Server 12 is not found"):
         parse_pids("Server 12\nis not  found\n")
+
+
+def test_what_yields_does_so_for_its_own_contexts_only() -> None:
+    environ = {"HOME": "/"}
+    with yielding(environ):
+        assert environ["CUDA_MPS_CLIENT_PRIORITY"] == "1"
+    assert environ == {"HOME": "/"}
+
+
+def test_priorities_that_were_set_stay() -> None:
+    environ = {"CUDA_MPS_CLIENT_PRIORITY": "0"}
+    with yielding(environ):
+        assert environ == {"CUDA_MPS_CLIENT_PRIORITY": "0"}
+    assert environ == {"CUDA_MPS_CLIENT_PRIORITY": "0"}

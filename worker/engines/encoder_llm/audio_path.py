@@ -17,9 +17,6 @@ from worker.engines.encoder_llm.graphs import EncoderRunner, Heard
 from worker.engines.encoder_llm.prompts import PromptBook
 
 MAX_BATCH: Final = 64
-# Partials wait this long behind the launch before them, so that they share one, and after it a step of the
-# language model: several prompts at once cost less than each in a step of its own.
-GATHER_S: Final = 0.04
 
 
 @dataclass(slots=True)

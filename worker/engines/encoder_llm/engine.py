@@ -23,20 +23,28 @@ from worker.engines.base import (
     SegmentMemory,
     TranscribeRequest,
 )
-from worker.engines.encoder_llm.audio_path import GATHER_S, Memory, Prompt
+from worker.engines.encoder_llm.audio_path import Memory, Prompt
 from worker.engines.encoder_llm.buckets import length_for
 from worker.engines.encoder_llm.busy import BusyTime
 from worker.engines.encoder_llm.families import fun_asr_nano as family
-from worker.engines.encoder_llm.parts import Parts, device_of, start_parts
+from worker.engines.encoder_llm.parts import Parts, device_of, make_context, start_parts
 from worker.engines.words import TimedWord
 from worker.filter_bank import frame_count
+from worker.mps import yielding
 from worker.pipeline.effects import DecodeKind
 
 _CANARY_S: Final = (0.3, 3.0)
+# Many windows in one launch of the encoder and many prompts in one step of the language model cost less than
+# each alone. The wait makes no partial older: it hears all that comes meanwhile.
+_GATHER_S: Final = 0.08
 
 
 def create(settings: Settings) -> EncoderLlmEngine:
     """vLLM takes the first card that this process sees, whatever `device` says; see `only_own_card`."""
+    # Some kernels of an encoder fill the card, a step of a language model is hundreds of small ones: behind
+    # the encoders of other workers each of them would wait.
+    with yielding():
+        make_context(device_of(settings))
     return EncoderLlmEngine(settings)
 
 
@@ -50,7 +58,7 @@ class EncoderLlmEngine:
             device=str(device_of(settings)),
             can_abort=True,
             continues_partials=self._continues,
-            gather_s=GATHER_S,
+            gather_s=_GATHER_S,
         )
         self._parts: Parts | None = None
         self._busy = BusyTime(time.perf_counter)

@@ -62,6 +62,12 @@ def device_of(settings: Settings) -> torch.device:
     return torch.device("cuda", device.index or 0) if device.type == "cuda" else device
 
 
+def make_context(device: torch.device) -> None:
+    """On a card: this process is its client from now on."""
+    if device.type == "cuda":
+        torch.zeros(1, device=device)
+
+
 def dtype_of(settings: Settings, device: torch.device) -> torch.dtype:
     """bf16 where the card computes in it, else fp32; fp16 overflows in this language model."""
     capable = device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)

@@ -20,7 +20,8 @@ def decode(kind: DecodeKind, end: int, segment: int = 0) -> Decode:
     return Decode(kind, segment, 0, end)
 
 
-def test_partials_wait_behind_what_was_begun_before_where_the_engine_wants_it() -> None:
+@pytest.mark.parametrize("kind", [PARTIAL, SPECULATIVE])
+def test_what_nobody_waits_for_comes_together_where_the_engine_wants_it(kind: DecodeKind) -> None:
     async def scenario() -> None:
         rig = Rig(max_in_flight=8, gather_s=60.0)
         async with rig.serving():
@@ -29,18 +30,18 @@ def test_partials_wait_behind_what_was_begun_before_where_the_engine_wants_it() 
             assert rig.lengths == [1]
             rig.clock.advance(59.0)
             for end in (2, 3):
-                rig.scheduler.submit(Owner(), decode(PARTIAL, end))
+                rig.scheduler.submit(Owner(), decode(kind, end))
                 await turns()
             assert rig.lengths == [1]
             rig.clock.advance(2.0)
-            rig.scheduler.submit(Owner(), decode(SPECULATIVE, 4))
+            rig.scheduler.submit(Owner(), decode(FINAL, 4))
             await turns()
             assert rig.lengths == [1, 4, 2, 3]
 
     run(scenario())
 
 
-def test_partials_that_come_later_than_that_do_not_wait() -> None:
+def test_what_comes_later_than_that_does_not_wait() -> None:
     async def scenario() -> None:
         rig = Rig(max_in_flight=8, gather_s=60.0)
         async with rig.serving():
@@ -53,17 +54,56 @@ def test_partials_that_come_later_than_that_do_not_wait() -> None:
     run(scenario())
 
 
-@pytest.mark.parametrize("kind", [FINAL, SPECULATIVE])
-def test_a_request_that_cannot_wait_ends_the_wait_of_the_partials(kind: DecodeKind) -> None:
+def test_a_final_does_not_wait_and_takes_none_of_the_others_along() -> None:
     async def scenario() -> None:
         rig = Rig(max_in_flight=8, gather_s=60.0)
         async with rig.serving():
             for end in (1, 2):
                 rig.scheduler.submit(Owner(), decode(PARTIAL, end))
                 await turns()
-            assert rig.lengths == [1]
-            rig.scheduler.submit(Owner(), decode(kind, 3))
+            rig.clock.advance(30.0)
+            rig.scheduler.submit(Owner(), decode(FINAL, 3))
             await turns()
+            assert rig.lengths == [1, 3]
+            # Nor does it put them off.
+            rig.clock.advance(30.0)
+            rig.scheduler.submit(Owner(), decode(FINAL, 4))
+            await turns()
+            assert rig.lengths == [1, 3, 4, 2]
+
+    run(scenario())
+
+
+def test_a_decode_ahead_that_became_the_final_waits_no_longer() -> None:
+    async def scenario() -> None:
+        rig = Rig(max_in_flight=8, gather_s=60.0)
+        speaker = Owner()
+        async with rig.serving():
+            rig.scheduler.submit(Owner(), decode(PARTIAL, 1))
+            await turns()
+            rig.scheduler.submit(speaker, decode(SPECULATIVE, 2))
+            await turns()
+            assert rig.lengths == [1]
+            rig.scheduler.promote(speaker, 0)
+            await turns()
+            assert rig.lengths == [1, 2]
+            assert rig.engine.taken[1].kind is FINAL
+
+    run(scenario())
+
+
+def test_others_have_their_turn_after_a_final_without_another_word_from_anybody() -> None:
+    async def scenario() -> None:
+        rig = Rig(max_in_flight=8, gather_s=0.01)
+        async with rig.serving():
+            for end in (1, 2):
+                rig.scheduler.submit(Owner(), decode(PARTIAL, end))
+                await turns()
+            rig.scheduler.submit(Owner(), decode(FINAL, 3))
+            await turns()
+            assert rig.lengths == [1, 3]
+            rig.clock.advance(0.01)
+            await asyncio.sleep(0.05)
             assert rig.lengths == [1, 3, 2]
 
     run(scenario())
