@@ -114,7 +114,12 @@ class DecodeScheduler:
             self._wake.set()
 
     def _begin(self, decodes: asyncio.TaskGroup, request: Queued[DecodeOwner]) -> None:
-        task = decodes.create_task(self._decode(request), name=f"decode:{request.kind.name.lower()}")
+        self._metrics.queued(request.kind, self._clock.now() - request.asked_at)
+        begun = request.owner.begun(Decode(request.kind, request.segment, request.start, request.end))
+        if begun is None:
+            return
+        work = self._decode(request.owner, *begun)
+        task = decodes.create_task(work, name=f"decode:{request.kind.name.lower()}")
         self._running[request.key] = task
         task.add_done_callback(partial(self._done, request.key))
 
@@ -142,14 +147,9 @@ class DecodeScheduler:
         if self._engine.capabilities.can_abort and (task := self._running.get(key)) is not None:
             task.cancel()
 
-    async def _decode(self, request: Queued[DecodeOwner]) -> None:
-        owner = request.owner
-        decode = Decode(request.kind, request.segment, request.start, request.end)
-        self._metrics.queued(request.kind, self._clock.now() - request.asked_at)
+    async def _decode(self, owner: DecodeOwner, decode: Decode, wanted: TranscribeRequest) -> None:
         try:
-            if (begun := owner.begun(decode)) is not None:
-                decode, wanted = begun
-                self._on_success(owner, decode, await self._transcribe(wanted))
+            self._on_success(owner, decode, await self._transcribe(wanted))
         except EngineError as error:
             self._on_failure(owner, decode, error)
 
