@@ -1,9 +1,8 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
 
-from common.audio import SAMPLE_RATE, ms_to_samples
+from common.audio import ms_to_samples
 from common.checkpoint import ORIGIN, Checkpoint
 from common.events import (
     Committed,
@@ -31,62 +30,6 @@ def test_speech_is_announced_and_partials_follow_at_their_interval() -> None:
     assert isinstance(first, Decode) and isinstance(second, Decode)
     assert first.kind is second.kind is DecodeKind.PARTIAL
     assert first.end >= PARTIALS.interval and second.end - first.end >= PARTIALS.retry
-
-
-def test_partials_come_less_often_once_there_is_text() -> None:
-    asked = kinds(Driven().feed("speech 1.4"))
-    driven = Driven()
-    for _ in range(7):
-        if kinds(driven.feed("speech 0.2")):
-            driven.apply(DecodeKind.PARTIAL, "ever")
-    answered = kinds(driven.effects)
-    assert len(answered) < len(asked)
-
-
-def test_a_partial_hears_no_more_than_its_window() -> None:
-    driven = Driven()
-    driven.feed("speech 4")
-    assert driven.last(DecodeKind.PARTIAL).end - driven.last(DecodeKind.PARTIAL).start == PARTIALS.window
-
-
-def test_a_partial_whose_turn_comes_late_hears_what_came_meanwhile() -> None:
-    driven = Driven()
-    driven.feed("speech 0.5")
-    asked = driven.last(DecodeKind.PARTIAL)
-    driven.feed("speech 0.1")
-    begun = driven.pipeline.begun(asked)
-    assert begun == replace(asked, end=driven.pipeline.cursor)
-    assert begun.end > asked.end
-    [shown] = emitted(driven.pipeline.apply(begun, "so far"))
-    assert isinstance(shown, Partial)
-    # From there on, not from where it was asked for.
-    assert kinds(driven.feed("speech 0.44")) == []
-    assert kinds(driven.feed("speech 0.064")) == [DecodeKind.PARTIAL]
-    assert driven.last(DecodeKind.PARTIAL).end >= begun.end + PARTIALS.interval
-
-
-def test_nothing_else_changes_while_it_waits() -> None:
-    driven = Driven()
-    driven.feed("speech 0.6")
-    partial = driven.last(DecodeKind.PARTIAL)
-    driven.feed("silence 0.7")
-    speculation = driven.last(DecodeKind.SPECULATIVE)
-    driven.feed("silence 0.1")
-    assert driven.pipeline.begun(speculation) == speculation
-    driven.feed("silence 0.4")
-    assert driven.pipeline.begun(partial) == partial
-    driven.feed("speech 0.6")
-    assert driven.last(DecodeKind.PARTIAL).segment == partial.segment + 1
-    assert driven.pipeline.begun(partial) == partial
-
-
-def test_text_of_a_partial_is_sent_trimmed_and_without_runaway() -> None:
-    driven = Driven()
-    driven.feed("speech 1")
-    heard = driven.last(DecodeKind.PARTIAL).end
-    assert driven.apply(DecodeKind.PARTIAL, " ever" + " no" * 20) == [
-        Emit(Partial(0, 1, "ever no", 0, heard))
-    ]
 
 
 def test_the_final_is_decoded_ahead_within_the_silence() -> None:
@@ -189,25 +132,6 @@ def test_any_number_of_orders_at_one_place_is_answered() -> None:
     assert len(emitted(driven.pipeline.carry_out_orders())) == 3_000
 
 
-def test_a_session_that_is_behind_decodes_no_partials() -> None:
-    driven = Driven()
-    driven.pipeline.push_audio(bytes(2 * 10 * SAMPLE_RATE))
-    for _ in range(3 * SAMPLE_RATE // HOP_SAMPLES):
-        samples = driven.pipeline.next_hop()
-        assert samples is not None
-        driven.effects += driven.pipeline.push_hop(samples, 0.9)
-    assert not [effect for effect in driven.effects if isinstance(effect, Decode)]
-
-
-def test_a_partial_that_has_heard_less_than_what_is_shown_is_not_shown() -> None:
-    driven = Driven()
-    driven.feed("speech 1")
-    late = driven.last(DecodeKind.PARTIAL)
-    driven.feed("silence 0.8")
-    driven.apply(DecodeKind.SPECULATIVE, "ever tried")
-    assert driven.pipeline.apply(late, "ever") == []
-
-
 def test_a_commit_with_the_text_already_there_is_answered_at_once() -> None:
     driven = Driven()
     driven.feed("speech 1, silence 0.8")
@@ -242,17 +166,6 @@ def test_the_cursor_goes_back_to_where_a_cut_was_made() -> None:
     driven.feed("speech 0.1")
     assert driven.pipeline.cursor < driven.pipeline.timeline.end - ms_to_samples(1_000)
     assert driven.pipeline.heard == driven.pipeline.timeline.end
-
-
-def test_what_is_heard_twice_gives_one_partial_at_its_end() -> None:
-    driven = Driven(SessionOptions(silence_schedule=(ScheduleStep(None, 60_000),)))
-    driven.feed("speech 4, silence 0.2, speech 1.8")
-    heard = driven.pipeline.heard
-    assert driven.pipeline.cursor < heard - PARTIALS.interval
-    while driven.pipeline.cursor + HOP_SAMPLES < heard:
-        assert kinds(driven.hear_again("speech")) == []
-    assert kinds(driven.hear_again("speech")) == [DecodeKind.PARTIAL]
-    assert driven.last(DecodeKind.PARTIAL).end == heard
 
 
 def test_replay_after_a_cut_in_speech_gives_partials_without_a_new_start() -> None:
@@ -297,14 +210,6 @@ def test_the_end_of_the_next_segment_settles_what_a_silence_before_it_would_have
     assert [effect.checkpoint.segment for effect in settled if isinstance(effect, Settle)] == [1]
 
 
-def test_a_partial_of_a_closed_segment_comes_too_late() -> None:
-    driven = Driven()
-    driven.feed(SENTENCE)
-    assert driven.apply(DecodeKind.PARTIAL, "ever") == []
-    driven.feed("speech 1")
-    assert driven.pipeline.apply(Decode(DecodeKind.PARTIAL, 0, 0, 1), "ever") == []
-
-
 def test_words_are_replaced_in_finals_by_the_options_of_the_moment() -> None:
     driven = Driven()
     driven.feed("speech 1")
@@ -323,14 +228,3 @@ def test_a_new_schedule_ends_the_open_segment_sooner() -> None:
     driven.feed("speech 1, silence 0.5")
     driven.pipeline.configure(SessionOptions(silence_schedule=(ScheduleStep(None, 300),)))
     assert ResetVad() in driven.feed("silence 0.032")
-
-
-def test_a_partial_in_flight_when_its_segment_is_cut_is_still_shown() -> None:
-    driven = Driven()
-    driven.feed("speech 3")
-    driven.apply(DecodeKind.PARTIAL, "ever")
-    driven.feed("speech 3.2")
-    late = Decode(DecodeKind.PARTIAL, 0, 0, driven.last(DecodeKind.PARTIAL).end)
-    assert driven.last(DecodeKind.FINAL).segment == 0
-    [shown] = emitted(driven.pipeline.apply(late, "ever tried"))
-    assert isinstance(shown, Partial) and (shown.segment, shown.text) == (0, "ever tried")
