@@ -52,6 +52,13 @@ class Result(msgspec.Struct, frozen=True):
     seq: int
 
 
+class Moved(msgspec.Struct, frozen=True):
+    """Another worker has taken the session; nothing of the transcript changes."""
+
+    worker: str
+    seq: int
+
+
 class ErrorEvent(msgspec.Struct, frozen=True):
     code: str
     message: str
@@ -76,7 +83,7 @@ class Stopped(msgspec.Struct, frozen=True):
     seq: int
 
 
-Message = Started | Result | ErrorEvent | Notice | Stopped
+Message = Started | Result | Moved | ErrorEvent | Notice | Stopped
 
 
 class _Kind(msgspec.Struct, frozen=True):
@@ -86,6 +93,7 @@ class _Kind(msgspec.Struct, frozen=True):
 _RECORDS: Final[dict[str | None, type[Message]]] = {
     None: Result,
     "started": Started,
+    "moved": Moved,
     "error": ErrorEvent,
     "stopped": Stopped,
 }
@@ -126,6 +134,8 @@ class TranscriptView(msgspec.Struct, frozen=True):
                 return msgspec.structs.replace(self, session_id=session_id, worker=worker, seq=message.seq)
             case Result():
                 return self._with_result(message)
+            case Moved(worker):
+                return msgspec.structs.replace(self, worker=worker, seq=message.seq)
             # A session that got no audio has no result at all.
             case Stopped() if self.duration_ms and not self.is_final:
                 raise ProtocolBroken("`stopped` came without a final result")

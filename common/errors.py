@@ -154,7 +154,7 @@ class NoWorker(VoxshardError):
 
 class WorkerLost(VoxshardError):
     code = "worker_lost"
-    message = "the worker of this session died"
+    message = "the worker of this session was lost, and no other could take it up"
     action = "connect again at once and send the audio since the last locked sentence"
     close_code = 1012
     http_status = 503

@@ -84,6 +84,18 @@ class Configured(msgspec.Struct, frozen=True):
     changed: str
 
 
+class Degraded(msgspec.Struct, frozen=True):
+    """No worker can take the session at the moment. Its audio is kept, and nothing is lost for `keeps_s`."""
+
+    keeps_s: int
+
+
+class Moved(msgspec.Struct, frozen=True):
+    """Another worker has taken the session, and goes on where nothing was locked yet."""
+
+    worker: str
+
+
 class SpeechStarted(msgspec.Struct, frozen=True, array_like=True):
     segment: int
     start: int
@@ -141,7 +153,9 @@ class Failed(msgspec.Struct, frozen=True, array_like=True):
     text: str
 
 
-Event = Started | Configured | SpeechStarted | Partial | Final | Committed | Stopped | Failed
+Event = (
+    Started | Configured | Degraded | Moved | SpeechStarted | Partial | Final | Committed | Stopped | Failed
+)
 
 
 class Settled(msgspec.Struct, frozen=True, array_like=True):

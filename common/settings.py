@@ -103,6 +103,9 @@ class Settings(BaseSettings):
     session_timeout: float = Field(
         default=60.0, gt=0, description="seconds without a sign of its gateway: evicted"
     )
+    failover_timeout: float = Field(
+        default=120.0, gt=0, description="seconds for which a session without a worker waits for one"
+    )
     idle_timeout: float = Field(
         default=60.0, gt=0, description="seconds without a message of the client: closed 4408"
     )

@@ -6,12 +6,10 @@ while a worker gives no credit, the socket is not read, and the client is slowed
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, assert_never
 
 from websockets.frames import CloseCode
 
-from common.audio import pcm16_samples
 from common.errors import (
     BY_CODE,
     IdleTimeout,
@@ -44,19 +42,11 @@ from gateway.client_side import ClientSide
 from gateway.dialects.start_stop import StartStopDialect
 from gateway.intake import Intake, SessionNames, requested_id, requested_options
 from gateway.live_services import LiveServices
+from gateway.relay import SessionRelay
+from gateway.session_log import Order
 from gateway.websocket import Connection, Request
-from gateway.worker_link import SessionStream
 
 CLIENT_LEFT: Final = "client"
-
-
-@dataclass(slots=True)
-class _Running:
-    """The session of the moment, from START to its last event."""
-
-    id: str
-    stream: SessionStream
-    credit: int = 0
 
 
 class LiveConnection:
@@ -68,7 +58,9 @@ class LiveConnection:
         self._client = ClientSide(StartStopDialect(services.options), services.metrics)
         self._intake = Intake(services.clock.now())
         self._names = SessionNames()
-        self._running: _Running | None = None
+        # The session of the moment, from START to its last event.
+        self._running: SessionRelay | None = None
+        self._reading = True
         self._reason = CLIENT_LEFT
         # Set when the gateway has stopped a session for the client: why the connection ends after it.
         self._ends_with: VoxshardError | None = None
@@ -102,7 +94,7 @@ class LiveConnection:
     def closed(self, code: int) -> None:
         self._services.metrics.closed(code, self._reason)
         self._state = SessionState.CLOSED
-        self._end_session(tell_worker=True)
+        self._end_session()
         self._services.sessions.left(self)
 
     # --- from the client -----------------------------------------------------------------------
@@ -142,9 +134,9 @@ class LiveConnection:
             case Audio(pcm):
                 self._audio(pcm)
             case Commit():
-                self._session.stream.commit()
+                self._session.order(Order.COMMIT)
             case Stop():
-                self._session.stream.stop()
+                self._session.order(Order.STOP)
             case KeepAlive():
                 pass
             case _:
@@ -154,73 +146,70 @@ class LiveConnection:
             self._read_or_wait()
 
     @property
-    def _session(self) -> _Running:
+    def _session(self) -> SessionRelay:
         assert self._running is not None
         return self._running
 
     def _start(self) -> None:
         name = self._names.next_id
         self._services.sessions.check_free(name)
-        stream = self._services.pool.open(name, self._client.dialect.options, self)
-        self._running = _Running(name, stream)
+        running = SessionRelay(name, self._client.dialect.options, self, self._services.relay)
+        running.start()
+        self._running = running
         self._services.sessions.started(name)
         self._intake.session_begins()
 
     def _configure(self, options: SessionOptions, changed: str) -> None:
         if self._running is not None:
-            self._running.stream.configure(options)
+            self._running.configure(options)
         self._say(Configured(options, changed))
 
     def _audio(self, pcm: bytes) -> None:
-        if not pcm:
-            return
-        running = self._session
-        running.stream.audio(pcm)
-        running.credit -= pcm16_samples(pcm)
+        if pcm:
+            self._session.audio(pcm)
 
     def _read_or_wait(self) -> None:
         """Nothing is read of a client whose session opens, finishes, or has more than its worker can take."""
-        full = self._running is not None and self._running.credit <= 0
-        self._client.set_reading(not full and self._state not in HOLDING)
+        full = self._running is not None and self._running.full
+        self._reading = not full and self._state not in HOLDING
+        self._client.set_reading(self._reading)
 
-    # --- SessionListener -----------------------------------------------------------------------
+    # --- RelayListener -----------------------------------------------------------------------
 
     def opened(self) -> None:
         running = self._session
         self._names.taken()
-        started = Started(running.id, running.stream.worker)
+        started = Started(running.id, running.worker)
         self._state = next_state(self._state, started)
         self._say(started)
         self._obey_held()
 
-    def credit(self, samples: int) -> None:
-        if self._running is not None:
-            if self._running.credit <= 0:
-                # A client that was not read from could not be heard.
-                self._intake.heard_at = self._services.clock.now()
-            self._running.credit += samples
-            self._read_or_wait()
+    def flows(self) -> None:
+        if not self._reading:
+            # A client that was not read from could not be heard.
+            self._intake.heard_at = self._services.clock.now()
+        self._read_or_wait()
 
     def event(self, event: Event) -> None:
         if isinstance(event, Failed):
-            self._end_session(tell_worker=False)
+            self._end_session()
             self._fail(BY_CODE.get(event.code, InternalError)(), said=event)
             return
         self._say(event)
         if isinstance(event, Stopped):
             self._finished(event)
 
-    def worker_lost(self) -> None:
-        self._end_session(tell_worker=False)
+    def given_up(self) -> None:
+        self._end_session()
         self._fail(WorkerLost())
 
     def broken(self) -> None:
-        self._end_session(tell_worker=True)
+        self._end_session()
         self._close(CloseCode.INTERNAL_ERROR, InternalError.code)
 
     def _finished(self, stopped: Stopped) -> None:
         """All is said: idle again, and whatever the client sent in the meantime counts now."""
-        self._end_session(tell_worker=False)
+        self._end_session()
         self._intake.heard_at = self._services.clock.now()
         if self._state is not SessionState.CLOSED:
             self._state = next_state(self._state, stopped)
@@ -234,12 +223,11 @@ class LiveConnection:
         for message in self._intake.release():
             self._receive(message)
 
-    def _end_session(self, *, tell_worker: bool) -> None:
+    def _end_session(self) -> None:
         running, self._running = self._running, None
         if running is not None:
             self._services.sessions.ended(running.id)
-            if tell_worker:
-                running.stream.close()
+            running.close()
 
     # --- errors --------------------------------------------------------------------------------
 
@@ -260,7 +248,7 @@ class LiveConnection:
     def _close(self, code: int, reason: str) -> None:
         if self._state is not SessionState.CLOSED:
             self._reason = reason
-            self._end_session(tell_worker=True)
+            self._end_session()
             self._state = SessionState.CLOSED
             self._client.close(code, reason)
 
@@ -270,6 +258,8 @@ class LiveConnection:
         """Called a few times a second: ends a connection that is silent, or that does not read."""
         if self._state is SessionState.CLOSED:
             return
+        if self._running is not None:
+            self._running.check(now)
         if self._client.stalled_s(now) > self._services.slow_reader_timeout_s:
             self._fail(SlowReader())
         elif self._is_idle(now):
@@ -277,7 +267,7 @@ class LiveConnection:
 
     def _is_idle(self, now: float) -> bool:
         # A client that is not being read from cannot be blamed for its silence.
-        waits_for_us = self._running is not None and self._running.credit <= 0
+        waits_for_us = self._running is not None and self._running.full
         listening = self._state in (SessionState.IDLE, SessionState.STREAMING) and not waits_for_us
         return listening and now - self._intake.heard_at > self._services.idle_timeout_s
 

@@ -8,14 +8,14 @@ from common.clock import Clock
 from common.events import SessionOptions
 from gateway.live_sessions import LiveSessions
 from gateway.metrics import GatewayMetrics
-from gateway.worker_pool import WorkerPool
+from gateway.relay import RelayServices
 
 
 @dataclass(frozen=True, slots=True)
 class LiveServices:
     """`options` are in force for a client that sets none."""
 
-    pool: WorkerPool
+    relay: RelayServices
     sessions: LiveSessions
     metrics: GatewayMetrics
     clock: Clock

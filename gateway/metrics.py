@@ -6,6 +6,7 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
 
+from common.audio import samples_to_seconds
 from common.errors import TABLE
 
 _CODES: Final = frozenset({*range(1000, 1015), *(error.close_code for error in TABLE)})
@@ -40,6 +41,15 @@ class GatewayMetrics:
         self._rejections = Counter(
             "asr_admission_rejections", "Sessions refused.", ["gateway", "reason"], registry=registry
         )
+        self._moves = Counter(
+            "asr_session_moves",
+            "Sessions that another worker had to take up.",
+            ["gateway", "reason"],
+            registry=registry,
+        )
+        self._replayed = Counter(
+            "asr_replayed_audio_seconds", "Audio given to a worker again.", ["gateway"], registry=registry
+        )
         self.connected(0, 0)
 
     def connected(self, connections: int, sessions: int) -> None:
@@ -57,6 +67,11 @@ class GatewayMetrics:
     def closed(self, code: int, reason: str) -> None:
         # Codes come from clients too; they must not be able to make series without end.
         self._closes.labels(self._gateway, str(code) if code in _CODES else "other", reason).inc()
+
+    def moved(self, reason: str, unsettled: int) -> None:
+        """`unsettled`: samples that have to be heard again."""
+        self._moves.labels(self._gateway, reason).inc()
+        self._replayed.labels(self._gateway).inc(samples_to_seconds(unsettled))
 
     def rejected(self, reason: str) -> None:
         self._rejections.labels(self._gateway, reason).inc()

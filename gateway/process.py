@@ -26,6 +26,7 @@ from gateway.live import LiveConnection
 from gateway.live_services import LiveServices
 from gateway.live_sessions import LiveSessions
 from gateway.metrics import GatewayMetrics
+from gateway.relay import RelayServices
 from gateway.sockets import CannotListen, bind_socket
 from gateway.websocket import serve
 from gateway.worker_pool import WorkerPool
@@ -56,7 +57,7 @@ class GatewayProcess:
         seed = settings.placement_seed
         self._pool = WorkerPool(settings.run_dir, settings.workers, seed, me, self._clock)
         self._services = LiveServices(
-            pool=self._pool,
+            relay=RelayServices(self._pool, self._metrics, self._clock, settings.failover_timeout),
             sessions=self._sessions,
             metrics=self._metrics,
             clock=self._clock,

@@ -5,14 +5,12 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
-from typing import Final, Protocol, TypeVarTuple
+from typing import Final, TypeVarTuple
 
 import msgspec
 
-from common.audio import pcm16_samples
-from common.checkpoint import ORIGIN
 from common.clock import Clock
-from common.events import Event, SessionOptions
+from common.events import SessionOptions
 from common.link import (
     LINK_VERSION,
     Frame,
@@ -26,14 +24,14 @@ from common.link import (
     encode_audio,
 )
 from common.link_transport import LinkTransport
+from gateway.session_log import Order
+from gateway.session_seams import SessionListener
 
 log = logging.getLogger(__name__)
 
 Arguments = TypeVarTuple("Arguments")
 
-# Until placements move, every session is in its first.
-FIRST_EPOCH: Final = 1
-
+_ORDERS: Final = {Order.COMMIT: FrameType.COMMIT, Order.STOP: FrameType.STOP}
 _EVENTS: Final = frozenset(
     {
         FrameType.SPEECH,
@@ -46,47 +44,28 @@ _EVENTS: Final = frozenset(
 )
 
 
-class SessionListener(Protocol):
-    """The live connection as its worker sees it."""
-
-    def opened(self) -> None: ...
-
-    def credit(self, samples: int) -> None: ...
-
-    def event(self, event: Event) -> None: ...
-
-    def worker_lost(self) -> None: ...
-
-    def broken(self) -> None:
-        """One of the others has raised; end this connection as well as it still can be."""
-        ...
-
-
 class SessionStream:
-    """One session on a link."""
+    """One placement of a session: a stream on a link, in an epoch."""
 
-    def __init__(self, link: WorkerLink, number: int, listener: SessionListener) -> None:
+    def __init__(self, link: WorkerLink, number: int, epoch: int, listener: SessionListener) -> None:
         self._link = link
         self._number = number
-        self._sent = 0
+        self.epoch = epoch
         self.listener = listener
 
     @property
     def worker(self) -> str:
         return self._link.name
 
-    def audio(self, pcm: bytes) -> None:
-        self._link.write(encode_audio(self._number, FIRST_EPOCH, self._sent, pcm))
-        self._sent += pcm16_samples(pcm)
+    def audio(self, first: int, pcm: bytes) -> None:
+        """PCM16 from the sample `first` of the session on."""
+        self._link.write(encode_audio(self._number, self.epoch, first, pcm))
 
     def configure(self, options: SessionOptions) -> None:
         self._send(FrameType.CONFIGURE, NewOptions(options))
 
-    def commit(self) -> None:
-        self._send(FrameType.COMMIT, Nothing())
-
-    def stop(self) -> None:
-        self._send(FrameType.STOP, Nothing())
+    def order(self, order: Order) -> None:
+        self._send(_ORDERS[order], Nothing())
 
     def close(self) -> None:
         """The client has gone; nothing is heard of this session any more."""
@@ -94,7 +73,7 @@ class SessionStream:
         self._link.forget(self._number)
 
     def _send(self, kind: FrameType, payload: msgspec.Struct) -> None:
-        self._link.send(kind, payload, self._number)
+        self._link.send(kind, payload, self._number, self.epoch)
 
 
 class WorkerLink:
@@ -128,19 +107,20 @@ class WorkerLink:
 
     # --- sessions ------------------------------------------------------------------------------
 
-    def open(self, session: str, options: SessionOptions, listener: SessionListener) -> SessionStream:
+    def open(self, listener: SessionListener, options: SessionOptions, epoch: int) -> SessionStream:
         self._last_number += 1
-        stream = SessionStream(self, self._last_number, listener)
+        stream = SessionStream(self, self._last_number, epoch, listener)
         self._streams[self._last_number] = stream
-        self.send(FrameType.OPEN, Open(session, options, ORIGIN), self._last_number)
+        request = Open(listener.id, options, listener.checkpoint)
+        self.send(FrameType.OPEN, request, self._last_number, epoch)
         return stream
 
     def forget(self, number: int) -> None:
         self._streams.pop(number, None)
 
-    def send(self, kind: FrameType, payload: msgspec.Struct, number: int) -> None:
+    def send(self, kind: FrameType, payload: msgspec.Struct, number: int, epoch: int) -> None:
         if self._transport is not None:
-            self._transport.send(kind, payload, stream=number, epoch=FIRST_EPOCH)
+            self._transport.send(kind, payload, stream=number, epoch=epoch)
 
     def write(self, frame: bytes) -> None:
         if self._transport is not None:
@@ -164,8 +144,9 @@ class WorkerLink:
     def link_lost(self, link: LinkTransport) -> None:
         self._transport = None
         streams, self._streams = self._streams, {}
-        for stream in streams.values():
-            _tell(stream.listener, stream.listener.worker_lost)
+        # Who has spoken last has the least to be heard again, and waits for it.
+        for listener in sorted((stream.listener for stream in streams.values()), key=_unsettled):
+            _tell(listener, listener.worker_lost)
 
     def frame(self, link: LinkTransport, frame: Frame) -> None:
         self.heard_at = self._clock.now()
@@ -187,7 +168,7 @@ class WorkerLink:
 
     def _for_session(self, frame: Frame) -> None:
         stream = self._streams.get(frame.stream)
-        if stream is None or frame.epoch != FIRST_EPOCH:
+        if stream is None or frame.epoch != stream.epoch:
             # Said while our CLOSE was on its way, or by a worker that was given up.
             return
         if frame.kind in (FrameType.STOPPED, FrameType.FAILED):
@@ -202,18 +183,21 @@ class WorkerLink:
             case FrameType.CREDIT:
                 _tell(listener, listener.credit, frame.payload.samples)
             case FrameType.SETTLED:
-                # Nothing is kept for replay yet; the worker trims its own audio.
-                pass
+                _tell(listener, listener.settled, frame.payload.checkpoint)
             case kind if kind in _EVENTS:
                 _tell(listener, listener.event, frame.payload)
             case _:
                 raise LinkError(f"{frame.kind.name} is not for a gateway")
 
 
+def _unsettled(listener: SessionListener) -> int:
+    return listener.unsettled
+
+
 def _tell(listener: SessionListener, callback: Callable[[*Arguments], None], *arguments: *Arguments) -> None:
-    """Whatever goes wrong in one live connection must not cut the link of all."""
+    """Whatever goes wrong in one session must not cut the link of all."""
     try:
         callback(*arguments)
     except Exception:
-        log.exception("live connection failed")
+        log.exception("session failed")
         listener.broken()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -11,17 +12,19 @@ from common.backoff import Backoff
 from common.clock import Clock
 from common.errors import NoWorker
 from common.events import SessionOptions
-from common.link import Frame
+from common.link import Frame, FrameType
 from common.link_transport import LinkTransport
 from gateway.host_view import WorkerRow
 from gateway.placement import Candidate, place
-from gateway.worker_link import SessionListener, SessionStream, WorkerLink
+from gateway.session_seams import Relayed
+from gateway.worker_link import SessionStream, WorkerLink
 
 log = logging.getLogger(__name__)
 
-PING_S: Final = 1.0
-# Workers speak twice a second; this much silence means that the process does not run.
-SILENT_LINK_S: Final = 10.0
+PING_S: Final = 0.5
+# Workers speak twice a second; this much silence means that the process does not run. Its sessions go on with
+# other workers, so a mistake costs little and a second of waiting costs each of them a second.
+SILENT_LINK_S: Final = 3.0
 
 
 class WorkerPool:
@@ -33,6 +36,7 @@ class WorkerPool:
         self._clock = clock
         self._links: dict[str, WorkerLink] = {}
         self._seen_ready = asyncio.Event()
+        self._waiting: dict[Relayed, None] = {}
 
     @property
     def ready(self) -> bool:
@@ -45,14 +49,34 @@ class WorkerPool:
     def rows(self) -> list[WorkerRow]:
         return [self._row(worker) for worker in self._paths]
 
-    def open(self, session: str, options: SessionOptions, listener: SessionListener) -> SessionStream:
-        """Place a new session. Raises `NoWorker`."""
+    def open(self, session: Relayed, options: SessionOptions, epoch: int, avoid: str | None) -> SessionStream:
+        """Place a session, with the worker `avoid` only if there is no other. Raises `NoWorker`."""
         ready = {worker: link for worker, link in self._links.items() if link.ready}
-        candidates = [Candidate(worker, link.sessions) for worker, link in ready.items()]
-        chosen = place(session, candidates, self._seed)
+        others = [worker for worker in ready if worker != avoid] or list(ready)
+        candidates = [Candidate(worker, ready[worker].sessions) for worker in others]
+        chosen = place(session.id, candidates, self._seed)
         if chosen is None:
             raise NoWorker()
-        return ready[chosen.worker].open(session, options, listener)
+        return ready[chosen.worker].open(session, options, epoch)
+
+    def wait(self, session: Relayed) -> None:
+        """It is told to take up a worker as soon as one is ready."""
+        self._waiting[session] = None
+
+    def forget(self, session: Relayed) -> None:
+        self._waiting.pop(session, None)
+
+    def _serve_waiting(self) -> None:
+        """Who has spoken last has the least to be heard again, and waits for it."""
+        for session in sorted(self._waiting, key=_unsettled):
+            self.forget(session)
+            try:
+                if not session.take_up():
+                    self.wait(session)
+            except Exception:
+                # Whatever goes wrong in one session must not cut the link of all.
+                log.exception("session failed")
+                session.broken()
 
     async def run(self) -> None:
         """Keep the links until cancelled."""
@@ -74,7 +98,7 @@ class WorkerPool:
     async def _connected(self, worker: str, link: WorkerLink, path: Path) -> None:
         """One connection, from its making to its loss."""
         lost = asyncio.Event()
-        owner = _WatchedLink(link, self._seen_ready, lost)
+        owner = _WatchedLink(link, self._is_ready, lost)
         loop = asyncio.get_running_loop()
         await loop.create_unix_connection(lambda: LinkTransport(owner), str(path))
         self._links[worker] = link
@@ -86,14 +110,23 @@ class WorkerPool:
         log.warning("worker lost", extra={"worker": worker})
 
     async def _watch(self, link: WorkerLink, lost: asyncio.Event) -> None:
+        heard_at, since = link.heard_at, 0
         while not lost.is_set():
             link.ping()
-            if self._clock.now() - link.heard_at > SILENT_LINK_S:
+            # Counted in turns of this loop, not in time: a gateway that was stopped itself has heard nobody.
+            heard_at, since = link.heard_at, 0 if link.heard_at != heard_at else since + 1
+            if since * PING_S > SILENT_LINK_S:
                 link.abort()
             try:
                 await asyncio.wait_for(lost.wait(), PING_S)
             except TimeoutError:
                 continue
+
+    def _is_ready(self) -> None:
+        """A worker has said so."""
+        self._seen_ready.set()
+        if self._waiting:
+            self._serve_waiting()
 
     def _row(self, worker: str) -> WorkerRow:
         link = self._links.get(worker)
@@ -113,10 +146,14 @@ class WorkerPool:
         )
 
 
-class _WatchedLink:
-    """Passes everything on to the link; says when it is ready and when it is lost."""
+def _unsettled(session: Relayed) -> int:
+    return session.unsettled
 
-    def __init__(self, link: WorkerLink, ready: asyncio.Event, lost: asyncio.Event) -> None:
+
+class _WatchedLink:
+    """Passes everything on to the link; says whenever it is ready, and when it is lost."""
+
+    def __init__(self, link: WorkerLink, ready: Callable[[], None], lost: asyncio.Event) -> None:
         self.link_up = link.link_up
         self._link = link
         self._ready = ready
@@ -124,8 +161,8 @@ class _WatchedLink:
 
     def frame(self, link: LinkTransport, frame: Frame) -> None:
         self._link.frame(link, frame)
-        if self._link.ready:
-            self._ready.set()
+        if frame.kind is FrameType.LOAD and self._link.ready:
+            self._ready()
 
     def link_lost(self, link: LinkTransport) -> None:
         self._lost.set()

@@ -21,9 +21,11 @@ from common.events import (
     Committed,
     Configure,
     Configured,
+    Degraded,
     Event,
     Failed,
     KeepAlive,
+    Moved,
     Partial,
     SessionOptions,
     SpeechStarted,
@@ -134,20 +136,25 @@ class StartStopDialect:
         match event:
             case SpeechStarted():
                 return []
-            case Started() | Configured() | Failed():
+            case Started() | Configured() | Degraded() | Moved() | Failed():
                 return [self._reply(event)]
             case Partial() | FinalEvent() | Committed() | Stopped():
                 return self._results(event)
             case _:
                 assert_never(event)
 
-    def _reply(self, event: Started | Configured | Failed) -> str:
+    def _reply(self, event: Started | Configured | Degraded | Moved | Failed) -> str:
         match event:
             case Started(session, worker):
                 self._begin(session, worker)
                 return self._event("started")
             case Configured(options, changed):
                 return self._event(changed, **_option_fields(options, changed))
+            case Degraded(keeps_s):
+                return self._event("degraded", keeps_s=keeps_s)
+            case Moved(worker):
+                self._worker = worker
+                return self._event("moved")
             case Failed(code, text):
                 return self._event("error", code=code, message=text, retryable=BY_CODE[code].retryable)
 

@@ -4,6 +4,7 @@ They run inside real workers, so environment variables tell them what to do:
 
 SCRIPTED_ENGINE_DELAY_MS     each decode takes so long.
 SCRIPTED_ENGINE_FAIL_AFTER   the n-th decode of the process raises `EngineError`, only that one.
+SCRIPTED_ENGINE_FAIL_FROM    the n-th decode and all after it do.
 SCRIPTED_ENGINE_DIES_AFTER   the n-th decode of the process raises `EngineDead`.
 SCRIPTED_ENGINE_BOOT         `fail`: the engine does not start.
 SCRIPTED_ENGINE_BOOT_MS      starting takes so long.
@@ -33,6 +34,7 @@ class EngineScript:
 
     delay_s: float = 0.0
     failing_call: int = 0
+    failing_from: int = 0
     deadly_call: int = 0
     boots: bool = True
     boot_s: float = 0.0
@@ -78,7 +80,7 @@ class ScriptedEngine:
     async def transcribe(self, request: TranscribeRequest) -> Hypothesis:
         self._calls += 1
         await asyncio.sleep(self._script.delay_s)
-        if self._calls == self._script.failing_call:
+        if self._calls == self._script.failing_call or 0 < self._script.failing_from <= self._calls:
             raise EngineError("the script says that this decode fails")
         if self._calls == self._script.deadly_call:
             raise EngineDead("the script says that the engine is dead")
@@ -97,6 +99,7 @@ def script_from(environ: Mapping[str, str]) -> EngineScript:
     return EngineScript(
         delay_s=_number(environ, "DELAY_MS") / 1000,
         failing_call=_number(environ, "FAIL_AFTER"),
+        failing_from=_number(environ, "FAIL_FROM"),
         deadly_call=_number(environ, "DIES_AFTER"),
         boots=environ.get("SCRIPTED_ENGINE_BOOT") != "fail",
         boot_s=_number(environ, "BOOT_MS") / 1000,

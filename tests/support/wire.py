@@ -100,6 +100,9 @@ class Laws:
             case "started":
                 self._session = (message["session_id"], message["worker"])
                 self._locked = []
+            case "moved":
+                assert self._session is not None
+                self._session = (self._session[0], message["worker"])
             case None:
                 self._check_result(message)
         if self._session is not None:

@@ -16,6 +16,7 @@ from common.audio import Samples, seconds_to_samples
 from common.checkpoint import Checkpoint
 from common.events import Committed, EndpointReason, SessionOptions, SpeechStarted, Stopped
 from common.silence import SilenceSchedule
+from common.timeline import AudioTimeline
 from worker.engines.words import TimedWord
 from worker.pipeline.effects import Decode, DecodeKind, Effect, Emit, Promote, ResetVad, Settle, Withdraw
 from worker.pipeline.hop import HOP_SAMPLES, SILERO_LAG, DetectorLag, Hop
@@ -23,7 +24,6 @@ from worker.pipeline.orders import Mark, Orders
 from worker.pipeline.partials import PartialPolicy, PartialSettings, speculation_due
 from worker.pipeline.recognised import Recognised, recognised
 from worker.pipeline.segmenter import TAIL, Closed, Opened, OpenSegment, Rested, Segmenter, SegmenterState
-from worker.pipeline.timeline import AudioTimeline
 from worker.pipeline.transcript import Transcript
 
 # A session that sends faster than it is decoded waits here, before its audio is even looked at.

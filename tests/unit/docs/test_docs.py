@@ -107,6 +107,7 @@ def touched_gateway_metrics() -> CollectorRegistry:
     metrics.frame_in(1)
     metrics.closed(1000, "client")
     metrics.rejected("no_worker")
+    metrics.moved("link", 0)
     return metrics.registry
 
 

@@ -1,14 +1,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
 
-from common.events import Event, SessionOptions, Stopped
-from common.link import LINK_VERSION, Frame, FrameType, Hello, Load, Opened
+from common.checkpoint import Checkpoint
+from common.events import Event, SessionOptions, Settled, Stopped
+from common.link import LINK_VERSION, Frame, FrameDecoder, FrameType, Hello, Load, Open, Opened
 from common.link_transport import LinkTransport
-from gateway.worker_link import FIRST_EPOCH, SessionStream, WorkerLink
+from gateway.session_log import Order
+from gateway.worker_link import SessionStream, WorkerLink
 from tests.support.aio import run
 from tests.support.clock import ManualClock
 
+EPOCH = 3
 HELLO = Hello(LINK_VERSION, "1", 4711, "http://127.0.0.1:9501/metrics")
 STOPPED = Stopped(heard=320)
 
@@ -16,8 +21,12 @@ STOPPED = Stopped(heard=320)
 class Listener:
     """Remembers what it was told; raises at what it is told to raise at."""
 
-    def __init__(self, raises_at: str = "") -> None:
+    id = "call"
+    checkpoint = Checkpoint(100, 200, 1)
+
+    def __init__(self, raises_at: str = "", unsettled: int = 0) -> None:
         self.told: list[str] = []
+        self.unsettled = unsettled
         self._raises_at = raises_at
 
     def opened(self) -> None:
@@ -25,6 +34,9 @@ class Listener:
 
     def credit(self, samples: int) -> None:
         self._note(f"credit {samples}")
+
+    def settled(self, checkpoint: Checkpoint) -> None:
+        self._note(f"settled {checkpoint.audio_from}")
 
     def event(self, event: Event) -> None:
         self._note(type(event).__name__)
@@ -49,9 +61,16 @@ class Rig:
         self.transport = LinkTransport(self.link)
 
     def open(self, listener: Listener) -> SessionStream:
-        return self.link.open("call", SessionOptions(), listener)
+        return self.link.open(listener, SessionOptions(), EPOCH)
 
-    def hear(self, kind: FrameType, payload: object, *, stream: int = 1, epoch: int = FIRST_EPOCH) -> None:
+    def record(self) -> Callable[[], list[Frame]]:
+        """What is sent from now on."""
+        written: list[bytes] = []
+        self.link.link_up(self.transport)
+        self.transport.write = written.append  # type: ignore[method-assign, assignment]
+        return lambda: list(FrameDecoder().feed(b"".join(written)))
+
+    def hear(self, kind: FrameType, payload: object, *, stream: int = 1, epoch: int = EPOCH) -> None:
         self.link.frame(self.transport, Frame(kind, stream, epoch, 0, payload))
 
 
@@ -75,11 +94,55 @@ def test_a_session_hears_that_it_is_open_and_what_it_may_send() -> None:
     in_loop(check)
 
 
+def test_it_hears_what_is_settled() -> None:
+    def check(rig: Rig) -> None:
+        listener = Listener()
+        rig.open(listener)
+        rig.hear(FrameType.SETTLED, Settled(Checkpoint(640, 640, 2)))
+        assert listener.told == ["settled 640"]
+
+    in_loop(check)
+
+
+def test_a_placement_begins_at_the_sessions_checkpoint_in_its_epoch() -> None:
+    def check(rig: Rig) -> None:
+        sent = rig.record()
+        stream = rig.open(Listener())
+        stream.audio(100, b"abcd")
+        stream.order(Order.COMMIT)
+        stream.order(Order.STOP)
+        frames = sent()
+        assert [frame.kind for frame in frames] == [
+            FrameType.OPEN,
+            FrameType.AUDIO,
+            FrameType.COMMIT,
+            FrameType.STOP,
+        ]
+        assert {frame.epoch for frame in frames} == {EPOCH}
+        assert frames[0].payload == Open("call", SessionOptions(), Listener.checkpoint)
+        assert (frames[1].sequence, frames[1].payload) == (100, b"abcd")
+
+    in_loop(check)
+
+
+def test_of_a_lost_link_who_has_least_to_be_heard_again_hears_first() -> None:
+    def check(rig: Rig) -> None:
+        order: list[int] = []
+        for unsettled in (300, 100, 200):
+            listener = Listener(unsettled=unsettled)
+            listener.worker_lost = partial(order.append, unsettled)  # type: ignore[method-assign]
+            rig.open(listener)
+        rig.link.link_lost(rig.transport)
+        assert order == [100, 200, 300]
+
+    in_loop(check)
+
+
 def test_a_frame_of_another_epoch_is_dropped() -> None:
     def check(rig: Rig) -> None:
         listener = Listener()
         rig.open(listener)
-        rig.hear(FrameType.STOPPED, STOPPED, epoch=FIRST_EPOCH + 1)
+        rig.hear(FrameType.STOPPED, STOPPED, epoch=EPOCH - 1)
         assert listener.told == []
 
     in_loop(check)

@@ -35,8 +35,12 @@ class AudioTimeline:
 
     def samples(self, start: int, end: int) -> Samples:
         """Float audio of [start, end), shape (end - start,). Raises `IndexError` outside what is held."""
+        return pcm16_to_float(self.pcm(start, end))
+
+    def pcm(self, start: int, end: int) -> bytes:
+        """The same as PCM16."""
         if not self._start <= start <= end <= self.end:
             raise IndexError(f"[{start}, {end}) is not within [{self._start}, {self.end})")
         first = (start - self._start) * BYTES_PER_SAMPLE
         last = (end - self._start) * BYTES_PER_SAMPLE
-        return pcm16_to_float(bytes(memoryview(self._pcm)[first:last]))
+        return bytes(memoryview(self._pcm)[first:last])

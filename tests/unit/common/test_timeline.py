@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.audio import BYTES_PER_SAMPLE, float_to_pcm16
+from common.timeline import AudioTimeline
 from tests.support.pipeline_run import between
-from worker.pipeline.timeline import AudioTimeline
 
 PCM: Final = bytes(range(200))
 

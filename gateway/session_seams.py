@@ -1,0 +1,99 @@
+"""What a session, its client above it and the workers below it want of each other."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from common.checkpoint import Checkpoint
+from common.events import Event, SessionOptions
+from gateway.session_log import Order
+
+
+class SessionListener(Protocol):
+    """A session as its worker sees it."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """Where a worker begins."""
+        ...
+
+    @property
+    def unsettled(self) -> int:
+        """Samples from there on."""
+        ...
+
+    def opened(self) -> None: ...
+
+    def credit(self, samples: int) -> None: ...
+
+    def settled(self, checkpoint: Checkpoint) -> None: ...
+
+    def event(self, event: Event) -> None: ...
+
+    def worker_lost(self) -> None: ...
+
+    def broken(self) -> None:
+        """One of the others has raised; end this session as well as it still can be."""
+        ...
+
+
+class Relayed(SessionListener, Protocol):
+    """A session that outlives its workers."""
+
+    def take_up(self) -> bool:
+        """There may be a worker for it: whether it waits no longer."""
+        ...
+
+
+class RelayListener(Protocol):
+    """The live connection as its session sees it."""
+
+    def opened(self) -> None:
+        """The first worker has taken it."""
+        ...
+
+    def flows(self) -> None:
+        """`full` may be another."""
+        ...
+
+    def event(self, event: Event) -> None: ...
+
+    def given_up(self) -> None:
+        """No worker could go on with it in time, or every one would be lost."""
+        ...
+
+    def broken(self) -> None:
+        """Something has raised; end this connection as well as it still can be."""
+        ...
+
+
+class Stream(Protocol):
+    """A placement, towards its worker."""
+
+    @property
+    def worker(self) -> str: ...
+
+    def audio(self, first: int, pcm: bytes) -> None: ...
+
+    def order(self, order: Order) -> None: ...
+
+    def configure(self, options: SessionOptions) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Pool(Protocol):
+    """The workers, as a session sees them."""
+
+    def open(self, session: Relayed, options: SessionOptions, epoch: int, avoid: str | None) -> Stream:
+        """With the worker `avoid` only if there is no other. Raises `NoWorker`."""
+        ...
+
+    def wait(self, session: Relayed) -> None:
+        """It is told to take up a worker as soon as there may be one."""
+        ...
+
+    def forget(self, session: Relayed) -> None: ...
