@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from cli.drain import drain, rolling_restart
 from cli.options import with_settings
 from cli.prepare import prepare
 from cli.status import status
@@ -97,5 +98,7 @@ def gateway(settings: Settings, index: Index) -> None:
     run(settings, index)
 
 
+app.command()(drain)
+app.command()(rolling_restart)
 app.command()(status)
 app.command()(stream)

@@ -20,7 +20,7 @@ from common.checkpoint import Checkpoint
 from common.events import Committed, Failed, Partial, SessionOptions, Settled, SpeechStarted, Stopped
 from common.events import Final as FinalEvent
 
-LINK_VERSION: Final = 1
+LINK_VERSION: Final = 2
 HEADER: Final = struct.Struct("!IIBBHI")
 LINK_STREAM: Final = 0
 SEQUENCE_MASK: Final = 0xFFFFFFFF
@@ -87,7 +87,8 @@ class Credit(msgspec.Struct, frozen=True, array_like=True):
 class Load(msgspec.Struct, frozen=True, array_like=True):
     """A worker's state, sent when it changes and at every heartbeat.
 
-    `progress` counts decodes and VAD ticks.
+    `progress` counts decodes and VAD ticks. `draining`: not ready, and going to end soon; its sessions had
+    better go on elsewhere as soon as nothing of them is half said.
     """
 
     ready: bool
@@ -96,6 +97,7 @@ class Load(msgspec.Struct, frozen=True, array_like=True):
     lag_ms: int
     progress: int
     gpu: str | None
+    draining: bool = False
 
 
 class Nothing(msgspec.Struct, frozen=True, array_like=True):

@@ -103,6 +103,11 @@ class Settings(BaseSettings):
     session_timeout: float = Field(
         default=60.0, gt=0, description="seconds without a sign of its gateway: evicted"
     )
+    drain_timeout: float = Field(
+        default=30.0,
+        ge=0,
+        description="seconds that a worker told to stop gives its sessions to go elsewhere at an endpoint",
+    )
     failover_timeout: float = Field(
         default=120.0, gt=0, description="seconds for which a session without a worker waits for one"
     )

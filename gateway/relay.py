@@ -58,6 +58,7 @@ class SessionRelay:
         self._strikes = Strikes()
         self._state = Placement.OPENING
         self._began = False
+        self._leaving = False
         self._epoch = 0
         self._credit = 0
         self._waits_since = 0.0
@@ -121,6 +122,22 @@ class SessionRelay:
 
     def settled(self, checkpoint: Checkpoint) -> None:
         self._log.settled(checkpoint)
+        if self._leaving:
+            self.leave()
+
+    def leave(self) -> None:
+        """At the latest when the worker ends, which is a loss like any other."""
+        self._leaving = True
+        if self._state is not Placement.LIVE or not self._log.at_rest:
+            return
+        left, unsettled = self._stream, self._log.unsettled
+        try:
+            self._place(avoid=self.worker)
+        except NoWorker:
+            return
+        if left is not None:
+            left.close()
+        self._services.metrics.moved("drain", unsettled)
 
     def event(self, event: Event) -> None:
         if isinstance(event, Failed):
@@ -150,11 +167,12 @@ class SessionRelay:
         return True
 
     def _place(self, avoid: str | None) -> None:
+        self._stream = self._services.pool.open(self, self._options, self._epoch + 1, avoid)
+        self._state = Placement.OPENING
         self._epoch += 1
         self._credit = 0
+        self._leaving = False
         self._log.begin_again()
-        self._stream = self._services.pool.open(self, self._options, self._epoch, avoid)
-        self._state = Placement.OPENING
 
     @property
     def checkpoint(self) -> Checkpoint:

@@ -65,6 +65,11 @@ class SessionLog:
         return self._audio.end - self._checkpoint.audio_from
 
     @property
+    def at_rest(self) -> bool:
+        """Nothing is half said, and nobody waits for an answer."""
+        return self._last_started <= self._last_locked and not self._marks
+
+    @property
     def complete(self) -> bool:
         """Whether all audio from the checkpoint on is still there."""
         return self._audio.start <= self._checkpoint.audio_from

@@ -33,6 +33,10 @@ class SessionListener(Protocol):
 
     def event(self, event: Event) -> None: ...
 
+    def leave(self) -> None:
+        """The worker is going to end: go elsewhere as soon as nothing is half said."""
+        ...
+
     def worker_lost(self) -> None: ...
 
     def broken(self) -> None:

@@ -154,7 +154,7 @@ class WorkerLink:
             case FrameType.HELLO:
                 self._greet(frame.payload)
             case FrameType.LOAD:
-                self.load = frame.payload
+                self._take_load(frame.payload)
             case _:
                 self._for_session(frame)
 
@@ -165,6 +165,13 @@ class WorkerLink:
             )
         self.hello = hello
         log.info("worker connected", extra={"worker": hello.name, "worker_pid": hello.pid})
+
+    def _take_load(self, load: Load) -> None:
+        self.load = load
+        if load.draining:
+            # Said again and again: there may be a worker for them now.
+            for stream in list(self._streams.values()):
+                _tell(stream.listener, stream.listener.leave)
 
     def _for_session(self, frame: Frame) -> None:
         stream = self._streams.get(frame.stream)

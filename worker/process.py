@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
 import os
@@ -42,6 +43,7 @@ log = logging.getLogger(__name__)
 
 HEARTBEAT_S: Final = 0.5
 ENGINE_DIED: Final = 4
+_DRAIN_POLL_S: Final = 0.05
 
 
 def socket_path(run_dir: Path, index: int) -> Path:
@@ -69,6 +71,7 @@ class WorkerProcess:
         self._links = GatewayLinks(hello_of(str(index), url), self._table, services, self._load)
         self._gpu: str | None = None
         self._ready = False
+        self._draining = False
 
     def _load(self) -> Load:
         lag_s = max([self._scheduler.lag_s(), *(session.lag_s() for session in self._table)])
@@ -79,6 +82,7 @@ class WorkerProcess:
             lag_ms=round(lag_s * 1000),
             progress=self._vad.ticks + self._scheduler.decodes,
             gpu=self._gpu,
+            draining=self._draining,
         )
 
     async def serve(self) -> None:
@@ -141,8 +145,21 @@ class WorkerProcess:
                 tasks.create_task(self._run_engine(self._keep_house()), name="housekeeping"),
             ]
             await wait_for_stop_signal()
+            await self._drain()
             for task in serving:
                 task.cancel()
+
+    async def _drain(self) -> None:
+        """Until no session is left, or the time is over; what is left then is heard again elsewhere."""
+        self._draining = True
+        self._set_ready(False)
+        if len(self._table):
+            log.info("draining", extra={"sessions": len(self._table)})
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._settings.drain_timeout):
+                # Polled: sessions end in many places, and only this waits for it.
+                while len(self._table):  # noqa: ASYNC110
+                    await asyncio.sleep(_DRAIN_POLL_S)
 
     async def _run_engine(self, serving: Coroutine[None, None, None]) -> None:
         try:

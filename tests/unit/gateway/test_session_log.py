@@ -128,6 +128,20 @@ def test_what_the_client_has_heard_is_no_news() -> None:
     assert log.is_news(Stopped(100))
 
 
+def test_it_is_at_rest_while_nothing_is_half_said() -> None:
+    log = SessionLog()
+    rests = [log.at_rest]
+    for event in (SpeechStarted(0, 0), Partial(0, 1, "te", 0, 5), final(0)):
+        log.is_news(event)
+        rests.append(log.at_rest)
+    log.order(Order.COMMIT)
+    rests.append(log.at_rest)
+    told(log)
+    log.is_news(Committed(0))
+    rests.append(log.at_rest)
+    assert rests == [True, False, False, True, False, True]
+
+
 def test_audio_before_the_checkpoint_is_forgotten() -> None:
     log = SessionLog()
     log.append(pcm(100))

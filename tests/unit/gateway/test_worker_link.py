@@ -41,6 +41,9 @@ class Listener:
     def event(self, event: Event) -> None:
         self._note(type(event).__name__)
 
+    def leave(self) -> None:
+        self._note("leave")
+
     def worker_lost(self) -> None:
         self._note("lost")
 
@@ -177,6 +180,24 @@ def test_all_sessions_hear_of_the_loss_even_if_one_raises() -> None:
             rig.open(listener)
         rig.link.link_lost(rig.transport)
         assert [listener.told[0] for listener in listeners] == ["lost"] * 3
+
+    in_loop(check)
+
+
+def test_sessions_of_a_worker_that_drains_are_asked_to_leave_each_time_it_says_so() -> None:
+    def check(rig: Rig) -> None:
+        rig.link.link_up(rig.transport)
+        listeners = [Listener(), Listener(raises_at="leave"), Listener()]
+        for listener in listeners:
+            rig.open(listener)
+        for _ in range(2):
+            rig.hear(FrameType.LOAD, Load(False, 3, 1, 0, 7, None, draining=True), stream=0)
+        assert [listener.told for listener in listeners] == [
+            ["leave", "leave"],
+            ["leave", "broken", "leave", "broken"],
+            ["leave", "leave"],
+        ]
+        assert not rig.link.ready
 
     in_loop(check)
 

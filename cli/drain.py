@@ -1,0 +1,93 @@
+"""`voxshard drain` and `rolling-restart`: workers of this host are started anew, and no session ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from typing import Annotated, Final
+
+import msgspec
+import typer
+
+from common.ops_client import FetchFailed, fetch_text
+
+_TIMEOUT_S: Final = 5.0
+_POLL_S: Final = 0.2
+_WORKER: Final = "worker"
+
+
+class Child(msgspec.Struct, frozen=True):
+    name: str
+    role: str
+    state: str
+    pid: int | None
+
+
+class _Children(msgspec.Struct, frozen=True):
+    children: tuple[Child, ...]
+
+
+Supervisor = Annotated[str, typer.Option(help="address of the supervisor's ops port")]
+Within = Annotated[float, typer.Option(help="seconds for each worker to be ready again")]
+_SUPERVISOR: Final = "http://127.0.0.1:9600"
+_WITHIN_S: Final = 400.0
+
+
+def drain(
+    worker: Annotated[str, typer.Argument(help="number of the worker")],
+    supervisor: Supervisor = _SUPERVISOR,
+    within: Within = _WITHIN_S,
+) -> None:
+    """Restart one worker of this host: its sessions go to others, each at its next endpoint."""
+    _restart(_named(supervisor, f"{_WORKER}-{worker}"), supervisor, within)
+
+
+def rolling_restart(supervisor: Supervisor = _SUPERVISOR, within: Within = _WITHIN_S) -> None:
+    """Restart all workers of this host, one after the other."""
+    for child in _children(supervisor):
+        if child.role == _WORKER:
+            _restart(child, supervisor, within)
+
+
+def _restart(child: Child, supervisor: str, within_s: float) -> None:
+    if child.pid is None:
+        raise _failed(f"{child.name} does not run")
+    began = time.monotonic()
+    try:
+        os.kill(child.pid, signal.SIGTERM)
+    except OSError as error:
+        raise _failed(f"{child.name} cannot be told: {error.strerror}") from error
+    while not _is_back(_named(supervisor, child.name), child.pid):
+        if time.monotonic() - began > within_s:
+            raise _failed(f"{child.name} was not ready again within {within_s:g} s")
+        time.sleep(_POLL_S)
+    typer.echo(f"{child.name} ready again after {time.monotonic() - began:.1f} s")
+
+
+def _is_back(child: Child, old_pid: int) -> bool:
+    return child.state == "ready" and child.pid not in (None, old_pid)
+
+
+def _named(supervisor: str, name: str) -> Child:
+    children = _children(supervisor)
+    for child in children:
+        if child.name == name:
+            return child
+    workers = ", ".join(child.name for child in children if child.role == _WORKER)
+    raise _failed(f"there is no {name}; there are: {workers}")
+
+
+def _children(supervisor: str) -> tuple[Child, ...]:
+    try:
+        body = fetch_text(supervisor.rstrip("/") + "/children", _TIMEOUT_S)
+        return msgspec.json.decode(body, type=_Children).children
+    except FetchFailed as error:
+        raise _failed(f"no answer from {error}") from error
+    except msgspec.DecodeError as error:
+        raise _failed(f"{supervisor} answers, but not with a list of children") from error
+
+
+def _failed(message: str) -> typer.Exit:
+    typer.echo(f"voxshard: {message}", err=True)
+    return typer.Exit(1)
