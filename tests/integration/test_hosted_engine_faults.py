@@ -80,6 +80,42 @@ def test_a_killed_process_is_a_dead_engine(waiting: int) -> None:
 
 
 @pytest.mark.fault
+def test_an_engine_that_stands_still_is_dead(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("worker.engines.hosted.engine._SILENT_S", 1.5)
+    monkeypatch.setattr("worker.engines.hosted.engine._CLOSE_LIMIT_S", 0.5)
+
+    async def scenario() -> None:
+        async with serving() as engine:
+            for _ in range(4):
+                await asyncio.sleep(0.5)
+                engine.check()
+            asked = asyncio.create_task(engine.transcribe(ordered("wait 60")))
+            await asyncio.sleep(0.1)
+            living = process(engine)
+            assert living is not None
+            living.suspend()
+            with pytest.raises(EngineDead, match=r"the engine has said nothing for 1\.5 s"):
+                while True:
+                    await asyncio.sleep(0.4)
+                    engine.check()
+            assert [type(answer) for answer in await answers([asked])] == [EngineDead]
+
+    bounded(scenario)
+
+
+def test_a_worker_that_stood_still_itself_does_not_blame_its_engine() -> None:
+    async def scenario() -> None:
+        async with serving() as engine:
+            engine.check()
+            engine._heard_at -= 60
+            engine._checked_at -= 60
+            engine.check()
+            await engine.transcribe(ordered(""))
+
+    bounded(scenario)
+
+
+@pytest.mark.fault
 def test_an_engine_that_hangs_is_killed_when_it_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("worker.engines.hosted.engine._CLOSE_LIMIT_S", 0.5)
 

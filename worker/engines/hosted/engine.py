@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 import os
 import socket
 import subprocess
@@ -33,6 +34,10 @@ from worker.engines.hosted.messages import (
 )
 from worker.engines.hosted.pipe import MessagePipe
 
+# It speaks twice a second; a loop that does not turn for so long hangs in a call that will not return.
+_SILENT_S: Final = 10.0
+# `check` is called twice a second, except in a process that does not run.
+_ABSENT_S: Final = 2.0
 # An engine that takes longer to give its card back is killed.
 _CLOSE_LIMIT_S: Final = 20.0
 
@@ -63,6 +68,8 @@ class HostedEngine:
         self._free: asyncio.LifoQueue[int] = asyncio.LifoQueue()
         self._room = 0
         self._roomy = asyncio.Event()
+        self._heard_at = math.inf
+        self._checked_at = math.inf
         self._death: str | None = "the engine has not been started"
         self._process: subprocess.Popen[bytes] | None = None
         self._pipe: MessagePipe | None = None
@@ -123,6 +130,13 @@ class HostedEngine:
             raise
 
     def check(self) -> None:
+        now = time.monotonic()
+        if now - self._checked_at > _ABSENT_S:
+            # This process stood still itself, and has not read yet what the engine said meanwhile.
+            self._heard_at = now
+        self._checked_at = now
+        if now - self._heard_at > _SILENT_S:
+            self._died(EngineDead(f"the engine has said nothing for {_SILENT_S:g} s"))
         if self._death is not None:
             raise EngineDead(self._death)
 
@@ -141,6 +155,7 @@ class HostedEngine:
     # --- PipeOwner -----------------------------------------------------------------------------
 
     def received(self, messages: Sequence[ToWorker]) -> None:
+        self._heard_at = time.monotonic()
         for message in messages:
             match message:
                 case Answer(number, hypothesis):

@@ -16,6 +16,7 @@ from common.settings import Settings
 from worker.engines.base import EngineDead, EngineError, SegmentEngine, SegmentMemory, TranscribeRequest
 from worker.engines.hosted.audio_slots import AudioSlots
 from worker.engines.hosted.messages import (
+    Alive,
     Answer,
     Ask,
     CannotStart,
@@ -161,6 +162,7 @@ class EngineHost:
     async def _watch(self) -> None:
         while True:
             self._engine.check()
+            self._pipe.send(Alive())
             await asyncio.sleep(_CHECK_S)
 
     async def _or_over(self, work: Coroutine[Any, Any, None]) -> None:

@@ -68,6 +68,10 @@ class Room(msgspec.Struct, frozen=True, array_like=True, tag=True):
     count: int
 
 
+class Alive(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """Twice a second: the engine's event loop turns."""
+
+
 class Answer(msgspec.Struct, frozen=True, array_like=True, tag=True):
     number: int
     hypothesis: Hypothesis
@@ -87,7 +91,7 @@ class Dead(msgspec.Struct, frozen=True, array_like=True, tag=True):
 
 
 ToEngine: TypeAlias = Start | Ask | GiveUp | Forget
-ToWorker: TypeAlias = Ready | CannotStart | Room | Answer | Refused | Dead
+ToWorker: TypeAlias = Ready | CannotStart | Alive | Room | Answer | Refused | Dead
 
 # Several messages at a time, see `pipe`.
 to_engine: msgspec.msgpack.Decoder[list[ToEngine]] = msgspec.msgpack.Decoder(list[ToEngine])

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+from typer.testing import CliRunner, Result
+
+from cli import drain
+from cli.main import app
+from common.ops_client import FetchFailed
+
+Row = dict[str, object]
+
+
+def child(name: str, pid: int | None, state: str = "ready") -> Row:
+    role, _, index = name.partition("-")
+    return {"name": name, "role": role, "index": int(index), "state": state, "pid": pid, "restarts": 0}
+
+
+class Host:
+    """A supervisor that shows one list of children after the other, the last one for ever."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *seen: list[Row]) -> None:
+        self.signals: list[tuple[int, int]] = []
+        self._seen = list(seen)
+        monkeypatch.setattr(drain, "fetch_text", self._fetch)
+        monkeypatch.setattr(drain, "_POLL_S", 0.0)
+        monkeypatch.setattr(os, "kill", self._kill)
+
+    def _fetch(self, url: str, timeout_s: float) -> str:
+        if not self._seen:
+            raise FetchFailed(url, "Connection refused")
+        rows = self._seen.pop(0) if len(self._seen) > 1 else self._seen[0]
+        return msgspec.json.encode({"children": rows}).decode()
+
+    def _kill(self, pid: int, number: int) -> None:
+        self.signals.append((pid, number))
+
+
+def called(*arguments: str) -> Result:
+    return CliRunner().invoke(app, arguments)
+
+
+GATEWAY = child("gateway-0", 9)
+BEFORE = [child("worker-0", 1), child("worker-1", 2), GATEWAY]
+
+
+def lives() -> Iterator[list[Row]]:
+    """Of worker 1: draining, gone, starting, ready."""
+    for pid, state in ((2, "ready"), (None, "backing_off"), (3, "starting"), (3, "ready")):
+        yield [child("worker-0", 1), child("worker-1", pid, state), GATEWAY]
+
+
+def test_a_worker_is_told_to_stop_and_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    host = Host(monkeypatch, BEFORE, *lives())
+    result = called("drain", "1")
+    assert (result.exit_code, host.signals) == (0, [(2, signal.SIGTERM)])
+    assert result.output.startswith("worker-1 ready again after ")
+
+
+def test_all_workers_are_restarted_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    first_back = [child("worker-0", 11), child("worker-1", 2), GATEWAY]
+    host = Host(monkeypatch, BEFORE, first_back, [child("worker-0", 11), child("worker-1", 12), GATEWAY])
+    result = called("rolling-restart")
+    assert (result.exit_code, host.signals) == (0, [(1, signal.SIGTERM), (2, signal.SIGTERM)])
+    assert [line.split()[0] for line in result.output.splitlines()] == ["worker-0", "worker-1"]
+
+
+@pytest.mark.parametrize(
+    ("seen", "arguments", "told"),
+    [
+        ([BEFORE], ("drain", "7"), "there is no worker-7; there are: worker-0, worker-1"),
+        ([[child("worker-1", None, "backing_off")]], ("drain", "1"), "worker-1 does not run"),
+        ([], ("drain", "1"), "no answer from http://127.0.0.1:9600/children: Connection refused"),
+        ([], ("rolling-restart", "--supervisor", "http://h:1/"), "no answer from http://h:1/children"),
+        ([BEFORE], ("drain", "1", "--within", "0"), "worker-1 was not ready again within 0 s"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line(
+    seen: list[list[Row]], arguments: tuple[str, ...], told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Host(monkeypatch, *seen)
+    result = called(*arguments)
+    assert result.exit_code == 1
+    assert result.output.startswith(f"voxshard: {told}")
+    assert len(result.output.splitlines()) == 1
+
+
+def test_something_else_on_that_port_is_no_supervisor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drain, "fetch_text", lambda url, timeout_s: "<html>")
+    assert "answers, but not with a list of children" in called("rolling-restart").output
