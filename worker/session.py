@@ -216,6 +216,7 @@ class WorkerSession:
             timestamps=options.timestamps and decode.kind is not DecodeKind.PARTIAL,
             start=decode.start,
             memory=self._memory_of(decode.segment),
+            afresh=decode.foreseen or decode.kind is DecodeKind.SPECULATIVE,
         )
 
     def _memory_of(self, segment: int) -> SegmentMemory:

@@ -99,7 +99,7 @@ class FakeScheduler:
         queued = self.queue.pop()
         if queued is None:
             return None
-        decode = Decode(queued.kind, queued.segment, queued.start, queued.end)
+        decode = Decode(queued.kind, queued.segment, queued.start, queued.end, queued.foreseen)
         begun = queued.owner.begun(decode)
         if begun is not None:
             decode, request = begun

@@ -42,7 +42,8 @@ class TranscribeRequest:
     for a language, for hotwords, for a memory or for the wish for word times leaves them.
 
     `start` is the number of its first sample, in whatever count all requests of a segment share; `memory` is
-    what `fresh_memory` gave for that segment.
+    what `fresh_memory` gave for that segment. `afresh`: there is time to recognise all of it, whatever the
+    memory knows already.
     """
 
     audio: Samples
@@ -52,6 +53,7 @@ class TranscribeRequest:
     timestamps: bool = False
     start: int = 0
     memory: SegmentMemory = None
+    afresh: bool = False
 
     @property
     def is_final(self) -> bool:

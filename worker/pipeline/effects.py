@@ -19,12 +19,13 @@ class DecodeKind(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decode:
-    """Decode the audio [start, end) of a segment."""
+    """Decode the audio [start, end) of a segment. `foreseen`: a final that was asked for as a speculation."""
 
     kind: DecodeKind
     segment: int
     start: int
     end: int
+    foreseen: bool = False
 
 
 @dataclass(frozen=True, slots=True)

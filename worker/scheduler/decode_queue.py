@@ -20,7 +20,7 @@ DecodeKey: TypeAlias = tuple[Owner, DecodeKind, int]
 
 @dataclass(frozen=True, slots=True)
 class Queued(Generic[Owner]):
-    """A request for `owner` (a session), made at the time `asked_at` (seconds)."""
+    """A request for `owner` (a session), made at the time `asked_at` (seconds); see `Decode`."""
 
     owner: Owner
     kind: DecodeKind
@@ -28,6 +28,7 @@ class Queued(Generic[Owner]):
     start: int
     end: int
     asked_at: float
+    foreseen: bool = False
 
     @property
     def key(self) -> DecodeKey[Owner]:
@@ -76,7 +77,7 @@ class DecodeQueue(Generic[Owner]):
         old = self._entries.pop((owner, DecodeKind.SPECULATIVE, segment), None)
         if old is None:
             return False
-        self.push(Queued(owner, DecodeKind.FINAL, segment, old.start, old.end, asked_at))
+        self.push(Queued(owner, DecodeKind.FINAL, segment, old.start, old.end, asked_at, foreseen=True))
         return True
 
     def withdraw(self, owner: Owner, kind: DecodeKind, segment: int) -> None:

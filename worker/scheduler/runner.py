@@ -115,7 +115,8 @@ class DecodeScheduler:
 
     def _begin(self, decodes: asyncio.TaskGroup, request: Queued[DecodeOwner]) -> None:
         self._metrics.queued(request.kind, self._clock.now() - request.asked_at)
-        begun = request.owner.begun(Decode(request.kind, request.segment, request.start, request.end))
+        decode = Decode(request.kind, request.segment, request.start, request.end, request.foreseen)
+        begun = request.owner.begun(decode)
         if begun is None:
             return
         work = self._decode(request.owner, *begun)

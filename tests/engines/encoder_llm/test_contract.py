@@ -115,7 +115,7 @@ def test_word_times_come_only_when_asked_for(nano: NanoEngine) -> None:
     nano.run(scenario())
 
 
-def test_partials_go_on_from_what_was_agreed_and_speculations_say_all_anew(nano: NanoEngine) -> None:
+def test_partials_go_on_from_what_was_agreed_and_what_is_wanted_afresh_does_not(nano: NanoEngine) -> None:
     async def scenario() -> None:
         memory = nano.engine.fresh_memory()
         given: list[int] = []
@@ -127,7 +127,7 @@ def test_partials_go_on_from_what_was_agreed_and_speculations_say_all_anew(nano:
             assert len(partial.text.split()) >= given[-1]
         assert given[:2] == [0, 0]
         assert max(given) > 10
-        whole = TranscribeRequest(NOISE[:128_000], DecodeKind.SPECULATIVE)
+        whole = TranscribeRequest(NOISE[:128_000], DecodeKind.FINAL, afresh=True)
         after_partials = replace(whole, memory=memory)
         texts = [(await nano.engine.transcribe(request)).text for request in (whole, after_partials)]
         assert texts[0] == texts[1]

@@ -16,10 +16,8 @@ pytestmark = pytest.mark.timeout(600)
 Result = TypeVar("Result")
 
 SPOKEN: Final = spoken(speech_ms=4_000, silence_ms=1_000)
-# Within a session's credit, and its last speech lies before the audio that partials are made of when a client
-# runs ahead: so no two partials come that its final, at STOP, could go on from.
-AT_ONCE: Final = spoken(speech_ms=2_300, silence_ms=1_600)
-A_SECOND: Final = 32_000
+# So much silence that its final is decoded ahead, and goes on from nothing that partials agreed on.
+ENDED: Final = spoken(speech_ms=4_000, silence_ms=1_600)
 SESSIONS: Final = 20
 _WITHIN_S: Final = 120.0
 
@@ -37,18 +35,17 @@ def test_a_session_gets_partials_and_one_final(deployment: Deployment) -> None:
     assert all(partial.strip() for partial in partials)
 
 
-def test_the_same_audio_gives_the_same_text_whoever_else_speaks(deployment: Deployment) -> None:
+@pytest.mark.parametrize("pause_s", [0.0, 0.1])
+def test_the_same_audio_gives_the_same_text_whoever_else_speaks(
+    deployment: Deployment, pause_s: float
+) -> None:
     async def scenario() -> list[Session]:
-        alone = await at_once(deployment)
-        return [alone, *await asyncio.gather(*(at_once(deployment) for _ in range(SESSIONS)))]
+        alone = await whole_session(deployment.url, ENDED)
+        many = (whole_session(deployment.url, ENDED, pause_s=pause_s) for _ in range(SESSIONS))
+        return [alone, *await asyncio.gather(*many)]
 
     texts = {tuple(session.texts) for session in bounded(scenario())}
     assert len(texts) == 1
-
-
-async def at_once(deployment: Deployment) -> Session:
-    """A final goes on from what partials agreed on, so the same text is owed only where no two could come."""
-    return await whole_session(deployment.url, AT_ONCE, frame_bytes=A_SECOND)
 
 
 def test_sessions_with_hotwords_of_their_own_are_decoded_together(deployment: Deployment) -> None:

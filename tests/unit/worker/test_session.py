@@ -53,6 +53,7 @@ def test_stop_locks_what_was_said_and_ends_the_session() -> None:
     lives = [session.life]
     rig.scheduler.answer("ever")
     assert sent.texts == ["ever"]
+    assert not rig.scheduler.served[-1].afresh
     assert sent.frames[-1] == (FrameType.STOPPED, Stopped(seconds_to_samples(1)))
     assert [*lives, session.life] == [SessionLife.LIVE, SessionLife.STOPPED]
     assert rig.metric("asr_sessions_ended_total", outcome="stopped") == 1
@@ -83,7 +84,7 @@ def test_a_speculation_that_waits_becomes_the_final_and_is_decoded_once() -> Non
     assert rig.scheduler.answer("ever tried").kind is DecodeKind.FINAL
     assert sent.texts == ["ever tried"]
     assert rig.scheduler.take() is None
-    assert [request.is_final for request in rig.scheduler.served] == [True]
+    assert [(request.is_final, request.afresh) for request in rig.scheduler.served] == [(True, True)]
 
 
 def test_a_speculation_in_flight_at_the_endpoint_becomes_the_final() -> None:
@@ -93,6 +94,7 @@ def test_a_speculation_in_flight_at_the_endpoint_becomes_the_final() -> None:
     taken = rig.scheduler.take()
     rig.hear(session, sound((QUIET, 0.3)))
     assert taken is not None and taken[1].kind is DecodeKind.SPECULATIVE
+    assert rig.scheduler.served[-1].afresh
     taken[0].decoded(taken[1], Hypothesis("ever tried", 0.0))
     assert sent.texts == ["ever tried"]
     assert rig.scheduler.take() is None

@@ -108,9 +108,8 @@ class EncoderLlmEngine:
         return self._parts
 
     def _agreed(self, request: TranscribeRequest) -> tuple[int, ...]:
-        """What the answer goes on from. A speculation has the time of the silence, and says all anew; a final
-        that nobody could foresee, at a STOP or a cut, is wanted now."""
-        if request.memory is None or request.kind is DecodeKind.SPECULATIVE or not self._continues:
+        """What the answer goes on from: of partials, and of a final that nobody could foresee."""
+        if request.memory is None or request.afresh or not self._continues:
             return ()
         said: tuple[int, ...] = request.memory.said.prefix(request.start, request.start + len(request.audio))
         return said

@@ -225,6 +225,7 @@ def _ask(number: int, slot: int, request: TranscribeRequest) -> Ask:
         timestamps=request.timestamps,
         start=request.start,
         memory=None if request.memory is None else request.memory.number,
+        afresh=request.afresh,
         asked_at=time.monotonic(),
     )
 

@@ -141,6 +141,7 @@ class EngineHost:
             timestamps=ask.timestamps,
             start=ask.start,
             memory=None if ask.memory is None else self._memory(ask.memory),
+            afresh=ask.afresh,
         )
 
     def _memory(self, number: int) -> SegmentMemory:

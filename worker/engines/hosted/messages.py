@@ -34,6 +34,7 @@ class Ask(msgspec.Struct, frozen=True, array_like=True, tag=True):
     timestamps: bool
     start: int
     memory: int | None
+    afresh: bool
     asked_at: float
 
 

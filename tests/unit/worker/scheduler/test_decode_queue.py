@@ -120,7 +120,8 @@ def test_lesser_kinds_replace_only_their_own(kind: DecodeKind) -> None:
 def test_a_promoted_speculation_is_served_as_a_final_with_its_own_audio() -> None:
     queue = queue_of(request(FINAL, 8, owner="b"), request(SPECULATIVE, 3, end=77), request(PARTIAL))
     assert queue.promote("a", 0, asked_at=9)
-    assert drained(queue) == [request(FINAL, 8, owner="b"), request(FINAL, 9, end=77)]
+    foreseen = replace(request(FINAL, 9, end=77), foreseen=True)
+    assert drained(queue) == [request(FINAL, 8, owner="b"), foreseen]
 
 
 def test_only_a_queued_speculation_can_be_promoted() -> None:
