@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 from common.audio import samples_to_seconds
 from common.errors import TABLE
 
 _CODES: Final = frozenset({*range(1000, 1015), *(error.close_code for error in TABLE)})
+
+# Milliseconds where another worker is there, seconds where one has to start.
+_MOVE_BUCKETS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 120.0)
 
 
 class GatewayMetrics:
@@ -47,6 +50,13 @@ class GatewayMetrics:
             ["gateway", "reason"],
             registry=registry,
         )
+        self._taken_up = Histogram(
+            "asr_session_move_seconds",
+            "From the loss of a worker to another one's acceptance.",
+            ["gateway"],
+            buckets=_MOVE_BUCKETS,
+            registry=registry,
+        )
         self._replayed = Counter(
             "asr_replayed_audio_seconds", "Audio given to a worker again.", ["gateway"], registry=registry
         )
@@ -72,6 +82,10 @@ class GatewayMetrics:
         """`unsettled`: samples that have to be heard again."""
         self._moves.labels(self._gateway, reason).inc()
         self._replayed.labels(self._gateway).inc(samples_to_seconds(unsettled))
+
+    def taken_up(self, seconds: float) -> None:
+        """A session that moved has a worker again."""
+        self._taken_up.labels(self._gateway).observe(seconds)
 
     def rejected(self, reason: str) -> None:
         self._rejections.labels(self._gateway, reason).inc()

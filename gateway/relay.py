@@ -62,6 +62,7 @@ class SessionRelay:
         self._epoch = 0
         self._credit = 0
         self._waits_since = 0.0
+        self._left_at = 0.0
         self._stream: Stream | None = None
 
     def start(self) -> None:
@@ -110,6 +111,7 @@ class SessionRelay:
     def opened(self) -> None:
         self._state = Placement.LIVE
         if self._began:
+            self._services.metrics.taken_up(self._services.clock.now() - self._left_at)
             self._listener.event(Moved(self.worker))
         else:
             self._began = True
@@ -135,6 +137,7 @@ class SessionRelay:
             self._place(avoid=self.worker)
         except NoWorker:
             return
+        self._left_at = self._services.clock.now()
         if left is not None:
             left.close()
         self._services.metrics.moved("drain", unsettled)
@@ -194,6 +197,7 @@ class SessionRelay:
             self._listener.event(failed)
 
     def _move(self, why: str, failed: Failed | None = None) -> None:
+        self._left_at = self._services.clock.now()
         avoid, self._stream = self.worker, None
         again = self._strikes.one_more(self._log.checkpoint.segment, failed=failed is not None)
         if not again or not self._log.complete:

@@ -108,6 +108,7 @@ def touched_gateway_metrics() -> CollectorRegistry:
     metrics.closed(1000, "client")
     metrics.rejected("no_worker")
     metrics.moved("link", 0)
+    metrics.taken_up(0.0)
     return metrics.registry
 
 

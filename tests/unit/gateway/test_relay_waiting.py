@@ -31,9 +31,12 @@ def test_a_session_without_a_worker_says_so_and_keeps_its_audio() -> None:
     assert not rig.relay.full
     rig.workers.ready = ["0"]
     assert rig.workers.serve_waiting() == [True]
+    rig.clock.advance(2.0)
     rig.opens()
     assert rig.now.told == [(0, 150)]
     assert rig.client.told[-1] == Moved("0")
+    assert rig.metric("asr_session_move_seconds_sum") == 2.0
+    assert rig.metric("asr_session_move_seconds_count") == 1
 
 
 def test_it_goes_on_waiting_while_none_is_ready() -> None:
