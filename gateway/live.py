@@ -267,8 +267,7 @@ class LiveConnection:
 
     def _is_idle(self, now: float) -> bool:
         # A client that is not being read from cannot be blamed for its silence.
-        waits_for_us = self._running is not None and self._running.full
-        listening = self._state in (SessionState.IDLE, SessionState.STREAMING) and not waits_for_us
+        listening = self._state in (SessionState.IDLE, SessionState.STREAMING) and self._reading
         return listening and now - self._intake.heard_at > self._services.idle_timeout_s
 
     def _end_with(self, error: VoxshardError) -> None:

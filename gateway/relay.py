@@ -207,6 +207,7 @@ class SessionRelay:
         log.info("session moves", extra={"session": self.id, "why": why, "from_worker": avoid})
         try:
             self._place(avoid)
+            self._listener.flows()
         except NoWorker as error:
             if self._began:
                 self._wait()

@@ -76,12 +76,13 @@ class Client:
 
     def __init__(self) -> None:
         self.told: list[Event | str] = []
+        self.flowed = 0
 
     def opened(self) -> None:
         self.told.append("opened")
 
     def flows(self) -> None:
-        """Nothing to read."""
+        self.flowed += 1
 
     def event(self, event: Event) -> None:
         self.told.append(event)

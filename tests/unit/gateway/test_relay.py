@@ -105,6 +105,16 @@ def test_another_worker_hears_all_that_is_not_settled_and_goes_on() -> None:
     assert rig.metric("asr_replayed_audio_seconds_total") == 60 / 16_000
 
 
+def test_a_client_that_was_not_read_from_is_read_from_again_while_its_session_moves() -> None:
+    rig = RelayRig()
+    rig.opens(credit=100)
+    rig.speak(100)
+    flowed, full = rig.client.flowed, rig.relay.full
+    rig.lose()
+    assert (full, rig.relay.full) == (True, False)
+    assert rig.client.flowed > flowed
+
+
 def test_the_audio_is_the_same() -> None:
     rig = opened()
     sent = bytes(range(256)) * 4
