@@ -55,7 +55,7 @@ class GatewayProcess:
         self._sessions = LiveSessions(self._metrics)
         me = (str(index), gateway_metrics_url(settings, index))
         seed = settings.placement_seed
-        self._pool = WorkerPool(settings.run_dir, settings.workers, seed, me, self._clock)
+        self._pool = WorkerPool(settings.run_dir, settings.workers, seed, me)
         self._services = LiveServices(
             relay=RelayServices(self._pool, self._metrics, self._clock, settings.failover_timeout),
             sessions=self._sessions,

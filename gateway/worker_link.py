@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Final, TypeVarTuple
 
 import msgspec
 
-from common.clock import Clock
 from common.events import SessionOptions
 from common.link import (
     LINK_VERSION,
@@ -24,6 +24,7 @@ from common.link import (
     encode_audio,
 )
 from common.link_transport import LinkTransport
+from common.pulse import Pulse
 from gateway.session_log import Order
 from gateway.session_seams import SessionListener
 
@@ -31,6 +32,9 @@ log = logging.getLogger(__name__)
 
 Arguments = TypeVarTuple("Arguments")
 
+# Twice a second by its watcher, as often as workers speak: 3 s of silence mean that the process does not run.
+# Its sessions go on with others: a mistake costs little, each second of waiting costs all of them a second.
+_SILENT_LOOKS: Final = 6
 _ORDERS: Final = {Order.COMMIT: FrameType.COMMIT, Order.STOP: FrameType.STOP}
 _EVENTS: Final = frozenset(
     {
@@ -79,15 +83,14 @@ class SessionStream:
 class WorkerLink:
     """Owner of one `LinkTransport`; made anew for every connection to the worker."""
 
-    def __init__(self, gateway: str, metrics_url: str, clock: Clock) -> None:
+    def __init__(self, gateway: str, metrics_url: str) -> None:
         self._own_hello = Hello(LINK_VERSION, gateway, os.getpid(), metrics_url)
-        self._clock = clock
         self._transport: LinkTransport | None = None
         self._streams: dict[int, SessionStream] = {}
         self._last_number = 0
         self.hello: Hello | None = None
         self.load: Load | None = None
-        self.heard_at = clock.now()
+        self.pulse = Pulse(_SILENT_LOOKS)
 
     # --- what is known -------------------------------------------------------------------------
 
@@ -145,11 +148,12 @@ class WorkerLink:
         self._transport = None
         streams, self._streams = self._streams, {}
         # Who has spoken last has the least to be heard again, and waits for it.
-        for listener in sorted((stream.listener for stream in streams.values()), key=_unsettled):
+        listeners = [stream.listener for stream in streams.values()]
+        for listener in sorted(listeners, key=attrgetter("unsettled")):
             _tell(listener, listener.worker_lost)
 
     def frame(self, link: LinkTransport, frame: Frame) -> None:
-        self.heard_at = self._clock.now()
+        self.pulse.heard()
         match frame.kind:
             case FrameType.HELLO:
                 self._greet(frame.payload)
@@ -195,10 +199,6 @@ class WorkerLink:
                 _tell(listener, listener.event, frame.payload)
             case _:
                 raise LinkError(f"{frame.kind.name} is not for a gateway")
-
-
-def _unsettled(listener: SessionListener) -> int:
-    return listener.unsettled
 
 
 def _tell(listener: SessionListener, callback: Callable[[*Arguments], None], *arguments: *Arguments) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
+from operator import attrgetter
 from pathlib import Path
 from typing import Final
 
 from common.backoff import Backoff
-from common.clock import Clock
 from common.errors import NoWorker
 from common.events import SessionOptions
 from common.link import Frame, FrameType
@@ -22,18 +23,14 @@ from gateway.worker_link import SessionStream, WorkerLink
 log = logging.getLogger(__name__)
 
 PING_S: Final = 0.5
-# Workers speak twice a second; this much silence means that the process does not run. Its sessions go on with
-# other workers, so a mistake costs little and a second of waiting costs each of them a second.
-SILENT_LINK_S: Final = 3.0
 
 
 class WorkerPool:
-    def __init__(self, run_dir: Path, workers: int, seed: str, me: tuple[str, str], clock: Clock) -> None:
+    def __init__(self, run_dir: Path, workers: int, seed: str, me: tuple[str, str]) -> None:
         """`me`: name and metrics address of this gateway."""
         self._paths = {str(index): run_dir / f"worker-{index}.sock" for index in range(workers)}
         self._seed = seed
         self._me = me
-        self._clock = clock
         self._links: dict[str, WorkerLink] = {}
         self._seen_ready = asyncio.Event()
         self._waiting: dict[Relayed, None] = {}
@@ -68,7 +65,7 @@ class WorkerPool:
 
     def _serve_waiting(self) -> None:
         """Who has spoken last has the least to be heard again, and waits for it."""
-        for session in sorted(self._waiting, key=_unsettled):
+        for session in sorted(self._waiting, key=attrgetter("unsettled")):
             self.forget(session)
             try:
                 if not session.take_up():
@@ -87,7 +84,7 @@ class WorkerPool:
     async def _keep_link(self, worker: str, path: Path) -> None:
         backoff = Backoff(first_s=0.05, limit_s=0.5)
         while True:
-            link = WorkerLink(*self._me, self._clock)
+            link = WorkerLink(*self._me)
             try:
                 await self._connected(worker, link, path)
                 backoff.reset()
@@ -110,17 +107,14 @@ class WorkerPool:
         log.warning("worker lost", extra={"worker": worker})
 
     async def _watch(self, link: WorkerLink, lost: asyncio.Event) -> None:
-        heard_at, since = link.heard_at, 0
         while not lost.is_set():
             link.ping()
-            # Counted in turns of this loop, not in time: a gateway that was stopped itself has heard nobody.
-            heard_at, since = link.heard_at, 0 if link.heard_at != heard_at else since + 1
-            if since * PING_S > SILENT_LINK_S:
+            if link.pulse.is_silent():
                 link.abort()
-            try:
-                await asyncio.wait_for(lost.wait(), PING_S)
-            except TimeoutError:
-                continue
+            # Not by `wait_for`: before Python 3.12 it forgets its cancellation if the link is lost just then.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(PING_S):
+                    await lost.wait()
 
     def _is_ready(self) -> None:
         """A worker has said so."""
@@ -144,10 +138,6 @@ class WorkerPool:
             lag_ms=load.lag_ms,
             metrics_url=link.hello.metrics_url,
         )
-
-
-def _unsettled(session: Relayed) -> int:
-    return session.unsettled
 
 
 class _WatchedLink:

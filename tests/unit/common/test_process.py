@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import ctypes
 import os
-import select
 import signal
 import subprocess
 import sys
@@ -14,6 +13,7 @@ import pytest
 
 from common.process import end_with_parent, wait_for_stop_signal
 from tests.support.aio import run, turns
+from tests.support.children import has_ended
 
 # A parent that starts a child and dies once it is up; the child must end although nobody tells it to.
 ORPHANING: Final = """
@@ -93,17 +93,6 @@ def test_a_killed_parent_leaves_no_child_behind(code: str) -> None:
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.kill(child, signal.SIGKILL)
-
-
-def has_ended(pid: int, within_s: float) -> bool:
-    try:
-        process = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return True
-    try:
-        return bool(select.select([process], [], [], within_s)[0])
-    finally:
-        os.close(process)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

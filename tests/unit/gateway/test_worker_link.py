@@ -11,7 +11,6 @@ from common.link_transport import LinkTransport
 from gateway.session_log import Order
 from gateway.worker_link import SessionStream, WorkerLink
 from tests.support.aio import run
-from tests.support.clock import ManualClock
 
 EPOCH = 3
 HELLO = Hello(LINK_VERSION, "1", 4711, "http://127.0.0.1:9501/metrics")
@@ -60,7 +59,7 @@ class Rig:
     """A link whose other end is the test. Needs a running loop."""
 
     def __init__(self) -> None:
-        self.link = WorkerLink("0", "http://127.0.0.1:9400/metrics", ManualClock())
+        self.link = WorkerLink("0", "http://127.0.0.1:9400/metrics")
         self.transport = LinkTransport(self.link)
 
     def open(self, listener: Listener) -> SessionStream:

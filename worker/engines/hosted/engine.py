@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import math
 import os
 import socket
 import subprocess
@@ -15,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from common.pulse import Pulse
 from common.settings import Settings
 from worker.engines.base import EngineCapabilities, EngineDead, EngineError, Hypothesis, TranscribeRequest
 from worker.engines.hosted.audio_slots import AudioSlots, shared_file
@@ -34,10 +34,9 @@ from worker.engines.hosted.messages import (
 )
 from worker.engines.hosted.pipe import MessagePipe
 
-# It speaks twice a second; a loop that does not turn for so long hangs in a call that will not return.
-_SILENT_S: Final = 10.0
-# `check` is called twice a second, except in a process that does not run.
-_ABSENT_S: Final = 2.0
+# Of `check`, twice a second, as often as the engine speaks: a loop that does not turn for 10 s hangs in a
+# call that will not return.
+_SILENT_LOOKS: Final = 20
 # An engine that takes longer to give its card back is killed.
 _CLOSE_LIMIT_S: Final = 20.0
 
@@ -68,8 +67,7 @@ class HostedEngine:
         self._free: asyncio.LifoQueue[int] = asyncio.LifoQueue()
         self._room = 0
         self._roomy = asyncio.Event()
-        self._heard_at = math.inf
-        self._checked_at = math.inf
+        self._pulse = Pulse(_SILENT_LOOKS)
         self._death: str | None = "the engine has not been started"
         self._process: subprocess.Popen[bytes] | None = None
         self._pipe: MessagePipe | None = None
@@ -108,11 +106,11 @@ class HostedEngine:
 
     async def room(self) -> int:
         await self._roomy.wait()
-        self.check()
+        self._require_life()
         return self._room
 
     async def transcribe(self, request: TranscribeRequest) -> Hypothesis:
-        self.check()
+        self._require_life()
         assert self._slots is not None
         if len(request.audio) > self._slots.length:
             raise EngineError(f"{len(request.audio)} samples are more than this engine takes")
@@ -130,15 +128,9 @@ class HostedEngine:
             raise
 
     def check(self) -> None:
-        now = time.monotonic()
-        if now - self._checked_at > _ABSENT_S:
-            # This process stood still itself, and has not read yet what the engine said meanwhile.
-            self._heard_at = now
-        self._checked_at = now
-        if now - self._heard_at > _SILENT_S:
-            self._died(EngineDead(f"the engine has said nothing for {_SILENT_S:g} s"))
-        if self._death is not None:
-            raise EngineDead(self._death)
+        if self._pulse.is_silent():
+            self._died(EngineDead("the engine has fallen silent"))
+        self._require_life()
 
     async def close(self) -> None:
         """Ends its process, too."""
@@ -155,7 +147,7 @@ class HostedEngine:
     # --- PipeOwner -----------------------------------------------------------------------------
 
     def received(self, messages: Sequence[ToWorker]) -> None:
-        self._heard_at = time.monotonic()
+        self._pulse.heard()
         for message in messages:
             match message:
                 case Answer(number, hypothesis):
@@ -186,15 +178,22 @@ class HostedEngine:
         if self._death is not None:
             # For the next who waits for one, and is to be told the same.
             self._free.put_nowait(slot)
-        self.check()
+        self._require_life()
         return slot
+
+    def _require_life(self) -> None:
+        if self._death is not None:
+            raise EngineDead(self._death)
 
     def _send(self, message: Ask | GiveUp | Forget) -> None:
         if self._pipe is not None:
             self._pipe.send(message)
 
     def _replied(self, number: int, reply: Hypothesis | Exception) -> None:
-        asked = self._asked.pop(number)
+        asked = self._asked.pop(number, None)
+        if asked is None:
+            # Of an engine that was taken for dead, and is not.
+            return
         self._free.put_nowait(asked.slot)
         if asked.answer.done():
             return

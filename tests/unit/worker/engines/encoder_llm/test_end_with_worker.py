@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
 import signal
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from typing import Final
 
 import pytest
 
+from tests.support.children import has_ended
 from worker.engines.encoder_llm.end_with_worker import WORKER_EXTENSION, WORKER_VARIABLE, name_worker
 from worker.process_stat import process_stat
 
@@ -54,17 +54,6 @@ def worker_with(*codes: str) -> Iterator[tuple[subprocess.Popen[bytes], list[int
             for pid in (worker.pid, *pids):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-
-
-def has_ended(pid: int, within_s: float) -> bool:
-    try:
-        process = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return True
-    try:
-        return bool(select.select([process], [], [], within_s)[0])
-    finally:
-        os.close(process)
 
 
 @pytest.mark.parametrize("codes", [(COMPUTE,), (ENGINE_CORE, COMPUTE)], ids=["one process", "two processes"])
