@@ -13,12 +13,20 @@ import numpy as np
 
 from common.audio import Samples
 from common.settings import Settings
-from worker.engines.base import EngineCapabilities, EngineDead, EngineError, Hypothesis, TranscribeRequest
+from worker.engines.base import (
+    EngineCapabilities,
+    EngineDead,
+    EngineError,
+    Gather,
+    Hypothesis,
+    TranscribeRequest,
+)
 from worker.engines.words import TimedWord
 
 MAX_IN_FLIGHT = 8
 BATCH = 4
 DEVICE = "echo"
+GATHER = Gather(least_s=0.25, most_s=0.5, enough=MAX_IN_FLIGHT)
 
 
 @dataclass
@@ -35,7 +43,7 @@ class EchoEngine:
     model: str | None
     capabilities: EngineCapabilities = field(
         default_factory=lambda: EngineCapabilities(
-            max_segment_ms=2_000, max_in_flight=MAX_IN_FLIGHT, device=DEVICE, can_abort=True, gather_s=0.25
+            max_segment_ms=2_000, max_in_flight=MAX_IN_FLIGHT, device=DEVICE, can_abort=True, gather=GATHER
         )
     )
     working: int = 0

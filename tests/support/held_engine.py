@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from dataclasses import dataclass
 
-from worker.engines.base import EngineCapabilities, Hypothesis, TranscribeRequest
+from worker.engines.base import EngineCapabilities, Gather, Hypothesis, TranscribeRequest
 
 
 @dataclass(slots=True)
@@ -22,13 +22,13 @@ class HeldEngine:
         *,
         can_abort: bool = False,
         max_segment_ms: int = 20_000,
-        gather_s: float = 0.0,
+        gather: Gather | None = None,
     ) -> None:
         self.capabilities = EngineCapabilities(
             max_segment_ms=max_segment_ms,
             max_in_flight=max_in_flight,
             can_abort=can_abort,
-            gather_s=gather_s,
+            gather=gather,
         )
         self.room_left = max_in_flight
         self.taken: list[TranscribeRequest] = []

@@ -11,7 +11,7 @@ import numpy as np
 
 from tests.support.clock import ManualClock
 from tests.support.held_engine import HeldEngine
-from worker.engines.base import Hypothesis, TranscribeRequest
+from worker.engines.base import Gather, Hypothesis, TranscribeRequest
 from worker.metrics import WorkerMetrics
 from worker.pipeline.effects import Decode, DecodeKind
 from worker.scheduler.runner import DecodeScheduler
@@ -39,8 +39,10 @@ class Owner:
 
 
 class Rig:
-    def __init__(self, max_in_flight: int = 1, *, can_abort: bool = False, gather_s: float = 0.0) -> None:
-        self.engine = HeldEngine(max_in_flight, can_abort=can_abort, gather_s=gather_s)
+    def __init__(
+        self, max_in_flight: int = 1, *, can_abort: bool = False, gather: Gather | None = None
+    ) -> None:
+        self.engine = HeldEngine(max_in_flight, can_abort=can_abort, gather=gather)
         self.metrics = WorkerMetrics("0")
         self.clock = ManualClock()
         self.scheduler = DecodeScheduler(self.engine, self.metrics, self.clock)

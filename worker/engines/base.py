@@ -14,6 +14,16 @@ SegmentMemory = Any
 
 
 @dataclass(frozen=True, slots=True)
+class Gather:
+    """Requests come together for `least_s` on an idle engine and for longer the longer it takes to answer,
+    `most_s` at most; `enough` of them need not wait for more."""
+
+    least_s: float
+    most_s: float
+    enough: int
+
+
+@dataclass(frozen=True, slots=True)
 class EngineCapabilities:
     """What callers may rely on, so that nobody asks an engine for its name.
 
@@ -24,8 +34,8 @@ class EngineCapabilities:
     device:             where it computes, as torch calls it.
     continues_partials: a partial goes on from the text that earlier ones of its window agreed on, so a window
                         is cheaper while its start stays where it is.
-    gather_s:           requests that nobody waits for yet had better come together for so long and share a
-                        batch; 0 where that gains nothing.
+    gather:             requests that nobody waits for yet had better come together and share a batch; None
+                        where that gains nothing.
     """
 
     max_segment_ms: int
@@ -33,7 +43,7 @@ class EngineCapabilities:
     device: str = "cpu"
     can_abort: bool = False
     continues_partials: bool = False
-    gather_s: float = 0.0
+    gather: Gather | None = None
 
 
 @dataclass(frozen=True, slots=True)

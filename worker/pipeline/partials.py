@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from common.audio import ms_to_samples
 
 # A final decoded ahead is wasted if speech goes on, so it waits for a share of the silence, and for the audio
-# that a final takes in after the last sound. In continuous speech nearly all pauses are over by the half
-# (a third: twice as many decodes for nothing, each of a whole segment), and the other half, 0.4 s or more, is
-# about as long as the decode takes.
-_SPECULATE_AFTER_SHARE = 1 / 2
+# that a final takes in after the last sound. In continuous speech nearly all pauses are over by then (after
+# half of the silence 2.6 times as many decodes are for nothing, each of a whole segment), and what is left,
+# 0.3 s or more, is about as long as the decode takes.
+_SPECULATE_AFTER_SHARE = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +62,10 @@ class PartialPolicy:
         self.due_at = heard + (self._settings.interval if self._has_text else self._settings.retry)
 
     def begun(self, start: int, heard: int) -> int:
-        """A partial asked for from `start` on is decoded only now, up to `heard`: its first sample."""
-        self.requested(heard)
+        """A partial asked for from `start` on is decoded only now, up to `heard`: its first sample. The wait
+        does not put the next one off, unless that would hear little that is new."""
+        self._heard = heard
+        self.due_at = max(self.due_at, heard + self._settings.interval // 2)
         return start if self._settings.stays else max(start, heard - self._settings.window)
 
     def answered(self, text: str) -> None:

@@ -141,7 +141,7 @@ class StreamingPipeline:
 
     def begun(self, decode: Decode) -> Decode:
         """A decode that was asked for, now that its turn has come: a partial hears all that came while it was
-        waiting, and the next one is due that much later."""
+        waiting."""
         segment = self._segmenter.open_segment
         if decode.kind is not DecodeKind.PARTIAL or segment is None or segment.index != decode.segment:
             return decode

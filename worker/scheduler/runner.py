@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import math
 from collections.abc import Hashable
 from functools import partial
 from typing import Final, Protocol
@@ -15,6 +14,7 @@ from worker.engines.base import EngineDead, EngineError, Hypothesis, SegmentEngi
 from worker.metrics import WorkerMetrics
 from worker.pipeline.effects import Decode, DecodeKind
 from worker.scheduler.decode_queue import DecodeKey, DecodeQueue, Queued
+from worker.scheduler.gathering import Gathering
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class DecodeScheduler:
         self._pressing = asyncio.Event()
         self._running: dict[DecodeKey[DecodeOwner], asyncio.Task[None]] = {}
         self._failures = 0
-        self._gathered_at = -math.inf
+        self._gathering = Gathering()
         self.decodes = 0
 
     def submit(self, owner: DecodeOwner, decode: Decode) -> None:
@@ -55,7 +55,7 @@ class DecodeScheduler:
         for replaced in self._queue.push(request):
             self._metrics.superseded(replaced.kind)
         self._wake.set()
-        if decode.kind is DecodeKind.FINAL:
+        if decode.kind is DecodeKind.FINAL or self._pause_s() <= 0:
             self._pressing.set()
 
     def promote(self, owner: DecodeOwner, segment: int) -> None:
@@ -100,7 +100,7 @@ class DecodeScheduler:
 
     def _pause_s(self) -> float:
         """How long requests are still to come together."""
-        return self._gathered_at + self._engine.capabilities.gather_s - self._clock.now()
+        return self._gathering.pause_s(self._engine.capabilities.gather, len(self._queue), self._clock.now())
 
     def _begin_best(self, decodes: asyncio.TaskGroup, count: int) -> None:
         gathering = self._pause_s() > 0
@@ -108,7 +108,7 @@ class DecodeScheduler:
         for request in self._best(count, least):
             self._begin(decodes, request)
             if request.kind is not DecodeKind.FINAL:
-                self._gathered_at = self._clock.now()
+                self._gathering.begun(self._clock.now())
         if gathering and self._queue.best_kind() not in (None, DecodeKind.FINAL):
             # Their time comes, whatever else does.
             self._wake.set()
@@ -149,8 +149,12 @@ class DecodeScheduler:
             task.cancel()
 
     async def _decode(self, owner: DecodeOwner, decode: Decode, wanted: TranscribeRequest) -> None:
+        begun_at = self._clock.now()
         try:
-            self._on_success(owner, decode, await self._transcribe(wanted))
+            hypothesis = await self._transcribe(wanted)
+            if decode.kind is DecodeKind.PARTIAL:
+                self._gathering.answered(self._clock.now() - begun_at)
+            self._on_success(owner, decode, hypothesis)
         except EngineError as error:
             self._on_failure(owner, decode, error)
 

@@ -13,7 +13,7 @@ from typing import Final
 
 LENGTHS: Final = (16, 32, 48, 72, 96, 120, 136, 192, 256, 344, 424, 504)
 """In 60-ms frames: 136 is a window of 8 s, 504 a segment of 30 s. Multiples of 8, for attention kernels."""
-ROWS: Final = (1, 2, 4, 8, 16, 32, 64)
+ROWS: Final = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64)
 MAX_FRAMES: Final = 64 * 136
 """Largest batch in frames: about where the card is full."""
 # Frames whose arithmetic takes as long as the launches of one more batch (H200: 3 ms).

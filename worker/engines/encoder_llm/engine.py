@@ -19,11 +19,12 @@ from worker.engines.base import (
     EngineCapabilities,
     EngineDead,
     EngineError,
+    Gather,
     Hypothesis,
     SegmentMemory,
     TranscribeRequest,
 )
-from worker.engines.encoder_llm.audio_path import Memory, Prompt
+from worker.engines.encoder_llm.audio_path import MAX_BATCH, Memory, Prompt
 from worker.engines.encoder_llm.buckets import length_for
 from worker.engines.encoder_llm.busy import BusyTime
 from worker.engines.encoder_llm.families import fun_asr_nano as family
@@ -35,8 +36,9 @@ from worker.pipeline.effects import DecodeKind
 
 _CANARY_S: Final = (0.3, 3.0)
 # Many windows in one launch of the encoder and many prompts in one step of the language model cost less than
-# each alone. The wait makes no partial older: it hears all that comes meanwhile.
-_GATHER_S: Final = 0.08
+# each alone. The wait makes no partial older: it hears all that comes meanwhile. At most it is half of the
+# time between two partials of a session.
+_GATHER: Final = Gather(least_s=0.08, most_s=0.24, enough=MAX_BATCH)
 
 
 def create(settings: Settings) -> EncoderLlmEngine:
@@ -58,7 +60,7 @@ class EncoderLlmEngine:
             device=str(device_of(settings)),
             can_abort=True,
             continues_partials=self._continues,
-            gather_s=_GATHER_S,
+            gather=_GATHER,
         )
         self._parts: Parts | None = None
         self._busy = BusyTime(time.perf_counter)

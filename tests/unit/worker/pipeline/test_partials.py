@@ -76,7 +76,7 @@ def test_the_window_holds_the_newest_audio_from_the_segments_first_on() -> None:
 
 @pytest.mark.parametrize(
     ("silence", "required", "due"),
-    [(4_799, 9_000, False), (4_800, 9_000, True), (15_999, 32_000, False), (16_000, 32_000, True)],
+    [(4_799, 8_000, False), (4_800, 8_000, True), (19_199, 32_000, False), (19_200, 32_000, True)],
 )
 def test_a_final_decoded_ahead_waits_for_the_tail_and_for_a_share_of_the_silence(
     silence: int, required: int, due: bool
@@ -98,12 +98,14 @@ def test_a_full_window_hears_the_whole_segment_once_and_goes_on_with_its_newer_h
     assert starts == [9_000, 9_000, *[12_000] * 5, 9_000, *[15_000] * 5, 9_000]
 
 
-def test_a_partial_that_waited_hears_more_and_puts_the_next_one_off() -> None:
+@pytest.mark.parametrize(("waited", "due_at"), [(0, 21_000), (400, 21_000), (500, 21_000), (800, 21_300)])
+def test_a_partial_that_waited_hears_more_and_hardly_puts_the_next_one_off(waited: int, due_at: int) -> None:
     asked = with_text()
     asked.requested(20_000)
-    assert asked.begun(16_000, heard=20_400) == 16_000
-    assert not asked.due(21_399, speech_end=21_399)
-    assert asked.due(21_400, speech_end=21_400)
+    heard = 20_000 + waited
+    assert asked.begun(16_000, heard) == 16_000
+    assert not asked.due(due_at - 1, speech_end=due_at - 1)
+    assert asked.due(due_at, speech_end=due_at)
 
 
 @pytest.mark.parametrize(("settings", "start"), [(STAYING, 9_000), (SETTINGS, 9_400)])

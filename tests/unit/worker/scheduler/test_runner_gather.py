@@ -9,11 +9,14 @@ import pytest
 
 from tests.support.aio import run, turns
 from tests.support.scheduler_rig import Owner, Rig
+from worker.engines.base import Gather
 from worker.pipeline.effects import Decode, DecodeKind
 
 PARTIAL: Final = DecodeKind.PARTIAL
 SPECULATIVE: Final = DecodeKind.SPECULATIVE
 FINAL: Final = DecodeKind.FINAL
+LONG: Final = Gather(60.0, 60.0, enough=4)
+SHORT: Final = Gather(0.01, 0.01, enough=4)
 
 
 def decode(kind: DecodeKind, end: int, segment: int = 0) -> Decode:
@@ -23,7 +26,7 @@ def decode(kind: DecodeKind, end: int, segment: int = 0) -> Decode:
 @pytest.mark.parametrize("kind", [PARTIAL, SPECULATIVE])
 def test_what_nobody_waits_for_comes_together_where_the_engine_wants_it(kind: DecodeKind) -> None:
     async def scenario() -> None:
-        rig = Rig(max_in_flight=8, gather_s=60.0)
+        rig = Rig(max_in_flight=8, gather=LONG)
         async with rig.serving():
             rig.scheduler.submit(Owner(), decode(PARTIAL, 1))
             await turns()
@@ -43,7 +46,7 @@ def test_what_nobody_waits_for_comes_together_where_the_engine_wants_it(kind: De
 
 def test_what_comes_later_than_that_does_not_wait() -> None:
     async def scenario() -> None:
-        rig = Rig(max_in_flight=8, gather_s=60.0)
+        rig = Rig(max_in_flight=8, gather=LONG)
         async with rig.serving():
             for end in (1, 2):
                 rig.scheduler.submit(Owner(), decode(PARTIAL, end))
@@ -56,7 +59,7 @@ def test_what_comes_later_than_that_does_not_wait() -> None:
 
 def test_a_final_does_not_wait_and_takes_none_of_the_others_along() -> None:
     async def scenario() -> None:
-        rig = Rig(max_in_flight=8, gather_s=60.0)
+        rig = Rig(max_in_flight=8, gather=LONG)
         async with rig.serving():
             for end in (1, 2):
                 rig.scheduler.submit(Owner(), decode(PARTIAL, end))
@@ -76,7 +79,7 @@ def test_a_final_does_not_wait_and_takes_none_of_the_others_along() -> None:
 
 def test_a_decode_ahead_that_became_the_final_waits_no_longer() -> None:
     async def scenario() -> None:
-        rig = Rig(max_in_flight=8, gather_s=60.0)
+        rig = Rig(max_in_flight=8, gather=LONG)
         speaker = Owner()
         async with rig.serving():
             rig.scheduler.submit(Owner(), decode(PARTIAL, 1))
@@ -94,7 +97,7 @@ def test_a_decode_ahead_that_became_the_final_waits_no_longer() -> None:
 
 def test_others_have_their_turn_after_a_final_without_another_word_from_anybody() -> None:
     async def scenario() -> None:
-        rig = Rig(max_in_flight=8, gather_s=0.01)
+        rig = Rig(max_in_flight=8, gather=SHORT)
         async with rig.serving():
             for end in (1, 2):
                 rig.scheduler.submit(Owner(), decode(PARTIAL, end))
@@ -111,7 +114,7 @@ def test_others_have_their_turn_after_a_final_without_another_word_from_anybody(
 
 def test_the_wait_of_partials_is_over_by_itself() -> None:
     async def scenario() -> None:
-        rig = Rig(max_in_flight=8, gather_s=0.01)
+        rig = Rig(max_in_flight=8, gather=SHORT)
         async with rig.serving():
             for end in (1, 2):
                 rig.scheduler.submit(Owner(), decode(PARTIAL, end))
@@ -120,5 +123,41 @@ def test_the_wait_of_partials_is_over_by_itself() -> None:
             rig.clock.advance(0.01)
             await asyncio.sleep(0.05)
             assert rig.lengths == [1, 2]
+
+    run(scenario())
+
+
+def test_enough_of_them_wait_for_no_more() -> None:
+    async def scenario() -> None:
+        rig = Rig(max_in_flight=8, gather=LONG)
+        async with rig.serving():
+            for end in range(1, 6):
+                assert rig.lengths == [1][: end - 1]
+                rig.scheduler.submit(Owner(), decode(PARTIAL, end))
+                await turns()
+            assert rig.lengths == [1, 2, 3, 4, 5]
+
+    run(scenario())
+
+
+def test_the_longer_an_answer_takes_the_longer_they_come_together() -> None:
+    async def scenario() -> None:
+        rig = Rig(max_in_flight=8, gather=Gather(1.0, 100.0, enough=8))
+        async with rig.serving():
+            for _ in range(200):
+                rig.scheduler.submit(Owner(), decode(PARTIAL, 1))
+                await turns()
+                rig.clock.advance(100.0)
+                rig.engine.answer("so far")
+                await turns()
+            rig.scheduler.submit(Owner(), decode(PARTIAL, 2))
+            await turns()
+            rig.scheduler.submit(Owner(), decode(PARTIAL, 3))
+            await turns()
+            assert rig.lengths[-1] == 2
+            rig.clock.advance(99.0)
+            rig.scheduler.submit(Owner(), decode(FINAL, 4))
+            await turns()
+            assert rig.lengths[-1] == 4
 
     run(scenario())
