@@ -9,15 +9,17 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from itertools import pairwise
+from typing import Final, NamedTuple
 
 LENGTHS: Final = (16, 32, 48, 72, 96, 120, 136, 192, 256, 344, 424, 504)
 """In 60-ms frames: 136 is a window of 8 s, 504 a segment of 30 s. Multiples of 8, for attention kernels."""
 ROWS: Final = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64)
 MAX_FRAMES: Final = 64 * 136
 """Largest batch in frames: about where the card is full."""
-# Frames whose arithmetic takes as long as the launches of one more batch (H200: 3 ms).
-LAUNCH_FRAMES: Final = 1_500
+# What a batch costs besides its frames, in frames. Its launches take as long as the arithmetic of 1,600 (3 ms
+# on an H200), but leave most of the card to others meanwhile.
+LAUNCH_FRAMES: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +33,7 @@ class Batch:
 
 def captured_sizes() -> list[tuple[int, int]]:
     """All (rows, length), the largest first: the memory of a graph serves the smaller ones after it."""
-    sizes = [
-        (rows, length) for length in LENGTHS for rows in ROWS if rows == 1 or rows * length <= MAX_FRAMES
-    ]
+    sizes = [(rows, length) for length in LENGTHS for rows in ROWS if _is_captured(rows, length)]
     return sorted(sizes, key=lambda size: -size[0] * size[1])
 
 
@@ -46,22 +46,47 @@ def length_for(low_rate: int) -> int:
 
 
 def planned(low_rates: Sequence[int]) -> list[Batch]:
-    """Every index once; the longest windows first."""
+    """Every index once, in the batches that cost least together; the longest windows first."""
     order = sorted(range(len(low_rates)), key=lambda index: -low_rates[index])
-    batches: list[Batch] = []
-    while order:
-        length = length_for(low_rates[order[0]])
-        count = _worth_taking([length_for(low_rates[index]) for index in order], length)
-        taken, order = order[:count], order[count:]
-        batches.append(Batch(tuple(taken), ROWS[bisect_left(ROWS, count)], length))
-    return batches
+    lengths = [length_for(low_rates[index]) for index in order]
+    return [
+        Batch(tuple(order[begin:end]), _rows_for(end - begin), lengths[begin])
+        for begin, end in pairwise(_cheapest_borders(lengths))
+    ]
 
 
-def _worth_taking(lengths: Sequence[int], length: int) -> int:
-    """How many of the windows, longest first, to put into a batch of `length`."""
-    most = min(len(lengths), ROWS[-1], max(rows for rows in ROWS if rows == 1 or rows * length <= MAX_FRAMES))
-    for position in range(1, most):
-        saved = (length - lengths[position]) * (len(lengths) - position)
-        if saved > LAUNCH_FRAMES:
-            return position
-    return most
+def cost(rows: int, length: int) -> int:
+    return LAUNCH_FRAMES + rows * length
+
+
+def _cheapest_borders(lengths: Sequence[int]) -> list[int]:
+    """Where to divide windows, the longest first: the shortest path from border to border."""
+    path = [_Path(0, 0)]
+    for end in range(1, len(lengths) + 1):
+        begins = range(max(0, end - ROWS[-1]), end)
+        path.append(
+            min(
+                _Path(path[begin].cost + cost(_rows_for(end - begin), lengths[begin]), begin)
+                for begin in begins
+                if _is_captured(_rows_for(end - begin), lengths[begin])
+            )
+        )
+    borders = [len(lengths)]
+    while borders[-1]:
+        borders.append(path[borders[-1]].begin)
+    return borders[::-1]
+
+
+class _Path(NamedTuple):
+    """The cheapest to some border; `begin`: of its last batch."""
+
+    cost: int
+    begin: int
+
+
+def _rows_for(count: int) -> int:
+    return ROWS[bisect_left(ROWS, count)]
+
+
+def _is_captured(rows: int, length: int) -> bool:
+    return rows == 1 or rows * length <= MAX_FRAMES

@@ -13,6 +13,8 @@ from typing import Final
 
 ROLLBACK_TOKENS: Final = 4
 """The end of a hypothesis is what more audio changes: about a second of speech."""
+# So many tokens in a row are not the same by chance.
+_RECOGNISABLE_TOKENS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class Continuation:
     """Of one segment: of its whole audio, and of the window that partials hear once it is longer."""
 
     _tracks: dict[int, _Track] = field(default_factory=dict)
+    _newest: _Hypothesis | None = None
 
     def prefix(self, start: int, end: int) -> tuple[int, ...]:
         """Tokens that a decode of [start, end) need not say again; no word of them was said behind `end`."""
@@ -57,12 +60,24 @@ class Continuation:
 
     def heard(self, start: int, end: int, tokens: Sequence[int]) -> None:
         """A hypothesis of [start, end), the prefix it was given included."""
+        hypothesis = _Hypothesis(end, tuple(tokens))
         if start not in self._tracks:
             # The first begins with the segment; of the windows only the newest is heard again.
             for outdated in list(self._tracks)[1:]:
                 del self._tracks[outdated]
-            self._tracks[start] = _Track()
-        self._tracks[start].heard(_Hypothesis(end, tuple(tokens)))
+            self._tracks[start] = _Track(_said_before(self._newest, hypothesis))
+        self._tracks[start].heard(hypothesis)
+        self._newest = hypothesis
+
+
+def _said_before(earlier: _Hypothesis | None, later: _Hypothesis) -> _Hypothesis | None:
+    """What an earlier hypothesis, of audio that began sooner, said from where the later one begins; None if
+    that is not to be found in it."""
+    if earlier is None:
+        return None
+    ends = (earlier.tokens[begin:] for begin in range(len(earlier.tokens)))
+    common, said = max(((common_prefix(end, later.tokens), end) for end in ends), default=(0, ()))
+    return _Hypothesis(earlier.end, said) if common >= _RECOGNISABLE_TOKENS else None
 
 
 def common_prefix(one: Sequence[int], other: Sequence[int]) -> int:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from itertools import chain, combinations, pairwise
 from typing import Final
 
 import pytest
@@ -7,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.engines.encoder_llm.buckets import (
-    LAUNCH_FRAMES,
     LENGTHS,
     MAX_FRAMES,
     ROWS,
     captured_sizes,
+    cost,
     length_for,
     planned,
 )
@@ -35,13 +36,21 @@ def test_every_batch_has_a_captured_size_that_holds_it(low_rates: list[int]) -> 
         assert max(low_rates[index] for index in batch.indices) <= batch.length
 
 
-@given(windows)
-def test_padding_costs_less_than_the_launches_it_saves(low_rates: list[int]) -> None:
-    """In a batch, shorter windows together are padded by less than one more launch takes."""
-    for batch in planned(low_rates):
-        lengths = [length_for(low_rates[index]) for index in batch.indices]
-        assert lengths == sorted(lengths, reverse=True)
-        assert sum(batch.length - length for length in lengths) <= LAUNCH_FRAMES * ROWS[-1].bit_length()
+@given(st.lists(st.integers(1, LENGTHS[-1]), min_size=1, max_size=8))
+def test_no_other_batches_cost_less(low_rates: list[int]) -> None:
+    """Of windows in order of their length; others in between would only be padded more."""
+    lengths = sorted(map(length_for, low_rates), reverse=True)
+    inner = range(1, len(lengths))
+    divisions = chain.from_iterable(combinations(inner, count) for count in range(len(lengths)))
+    cheapest = min(
+        sum(cost(rows_for(end - begin), lengths[begin]) for begin, end in pairwise((0, *cuts, len(lengths))))
+        for cuts in divisions
+    )
+    assert sum(cost(batch.rows, batch.length) for batch in planned(low_rates)) == cheapest
+
+
+def rows_for(count: int) -> int:
+    return min(rows for rows in ROWS if rows >= count)
 
 
 @given(windows)

@@ -47,9 +47,30 @@ def test_what_was_said_of_more_audio_is_not_given_to_less() -> None:
 def test_a_window_that_begins_elsewhere_begins_anew_and_the_segment_is_kept() -> None:
     continuation = heard(TEXT, TEXT)
     assert continuation.prefix(160, 400) == ()
-    continuation.heard(160, 300, TEXT)
+    continuation.heard(160, 300, TEXT[::-1])
+    assert continuation.prefix(160, 400) == ()
+    continuation.heard(160, 400, TEXT)
     continuation.heard(160, 400, TEXT)
     assert continuation.prefix(0, 400) == continuation.prefix(160, 400) == TEXT[:-ROLLBACK_TOKENS]
+
+
+@pytest.mark.parametrize(
+    ("window", "agreed"),
+    [
+        pytest.param(TEXT[9:], TEXT[9:-ROLLBACK_TOKENS], id="as it was said"),
+        pytest.param((*TEXT[9:18], 1, 2, 3), TEXT[9 : 18 - ROLLBACK_TOKENS], id="another end"),
+        pytest.param((1, *TEXT[9:]), (), id="another beginning"),
+        pytest.param((*TEXT[9:16], 1, 2, 3), (), id="too little to be sure of"),
+        pytest.param((), (), id="nothing"),
+    ],
+)
+def test_a_new_window_agrees_with_what_was_said_of_its_audio_before(
+    window: tuple[int, ...], agreed: tuple[int, ...]
+) -> None:
+    continuation = heard(TEXT[:-2], TEXT)
+    continuation.heard(120, 300, window)
+    assert continuation.prefix(120, 300) == agreed
+    assert continuation.prefix(120, 199) == ()
 
 
 def test_of_the_windows_only_the_newest_is_kept() -> None:
