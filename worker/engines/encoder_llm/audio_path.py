@@ -15,6 +15,7 @@ from worker.engines.base import TranscribeRequest
 from worker.engines.encoder_llm.continuation import Continuation
 from worker.engines.encoder_llm.graphs import EncoderRunner, Heard
 from worker.engines.encoder_llm.prompts import PromptBook
+from worker.engines.encoder_llm.rows import are_finite
 
 MAX_BATCH: Final = 64
 
@@ -115,6 +116,9 @@ class AudioPath:
         return [self._prompt_of(job, own) for job, own in zip(jobs, heard, strict=True)]
 
     def _prompt_of(self, job: _Job, heard: Heard) -> Prompt:
+        if not are_finite(heard.rows):
+            # A language model would say something all the same.
+            raise RuntimeError("it gives what is no number")
         request = job.request
         vectors = self._prompts.around(heard.rows, request.language, request.hotwords, job.said)
         return Prompt(vectors, job.said, heard.hidden)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Final
 
 import numpy as np
@@ -43,9 +44,9 @@ _GATHER: Final = Gather(least_s=0.08, most_s=0.24, enough=MAX_BATCH)
 
 def create(settings: Settings) -> EncoderLlmEngine:
     """vLLM takes the first card that this process sees, whatever `device` says; see `only_own_card`."""
-    # Some kernels of an encoder fill the card, a step of a language model is hundreds of small ones: behind
-    # the encoders of other workers each of them would wait.
-    with yielding():
+    # Some kernels of an encoder fill the card, a step of a language model is hundreds of small ones, each of
+    # which would wait. Behind several language models, though, encoders come too late.
+    with yielding() if settings.workers == 1 else nullcontext():
         make_context(device_of(settings))
     return EncoderLlmEngine(settings)
 
