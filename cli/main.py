@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from cli.drain import drain, rolling_restart
+from cli.key import new
 from cli.options import with_settings
 from cli.prepare import prepare
 from cli.status import status
@@ -97,6 +98,10 @@ def gateway(settings: Settings, index: Index) -> None:
 
     run(settings, index)
 
+
+key_app = typer.Typer(no_args_is_help=True, help="API keys of tenants.")
+app.add_typer(key_app, name="key")
+key_app.command("new")(new)
 
 app.command()(drain)
 app.command()(rolling_restart)

@@ -15,3 +15,10 @@ class Clock(Protocol):
 class MonotonicClock:
     def now(self) -> float:
         return time.monotonic()
+
+
+class UnixClock:
+    """Seconds since 1970, for what others have dated; it may be set back, so it measures nothing."""
+
+    def now(self) -> float:
+        return time.time()

@@ -151,6 +151,7 @@ class Failed(msgspec.Struct, frozen=True, array_like=True):
 
     code: str
     text: str
+    retry_after_s: float | None = None
 
 
 Event = (

@@ -51,6 +51,12 @@ class Settings(BaseSettings):
     placement_seed: str = Field(
         default="", description="secret of the placement hash; made at start if not given"
     )
+    tenants_file: Path | None = Field(
+        default=None, description="who may connect, with keys and quotas; everybody if not given"
+    )
+    allowed_origins: str = Field(
+        default="", description="origins of web pages that may connect, with commas between; any if not given"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="least level logged"
     )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from common.errors import VoxshardError
@@ -32,12 +32,15 @@ DEFAULT_LIMITS: Final = Limits()
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """How a client asked for its connection: of repeated query fields and headers the first."""
+    """How a client asked for its connection: of repeated query fields and headers the first.
+
+    Keys are among them, so that what is printed of a request leaves both out.
+    """
 
     path: str
-    query: Mapping[str, str]
+    query: Mapping[str, str] = field(repr=False)
     # Names in lower case.
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     # HOST:PORT, for logs.
     peer: str
 
@@ -95,3 +98,7 @@ class Handler(Protocol):
     def closed(self, code: int) -> None:
         """The last call, exactly once: the close code sent or received, 1006 if there was none."""
         ...
+
+
+Factory = Callable[[Request], Handler]
+"""Makes the handler of a connection before it is accepted; raises the `VoxshardError` that refuses it."""

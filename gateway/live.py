@@ -10,12 +10,14 @@ from typing import Final, assert_never
 
 from websockets.frames import CloseCode
 
+from common.audio import pcm16_samples
 from common.errors import (
     BY_CODE,
+    REFUSALS,
+    AudioQuota,
     IdleTimeout,
     InternalError,
     NotStarted,
-    NoWorker,
     Restarting,
     SlowReader,
     StopWithoutStart,
@@ -38,6 +40,7 @@ from common.events import (
     Stopped,
 )
 from common.session import HOLDING, SessionState, next_state
+from gateway.access.doors import Allowance
 from gateway.client_side import ClientSide
 from gateway.dialects.start_stop import StartStopDialect
 from gateway.intake import Intake, SessionNames, requested_id, requested_options
@@ -52,8 +55,9 @@ CLIENT_LEFT: Final = "client"
 class LiveConnection:
     """Handler of one WebSocket, listener of one session after another."""
 
-    def __init__(self, services: LiveServices) -> None:
+    def __init__(self, services: LiveServices, allowance: Allowance) -> None:
         self._services = services
+        self._allowance = allowance
         self._state = SessionState.IDLE
         self._client = ClientSide(StartStopDialect(services.options), services.metrics)
         self._intake = Intake(services.clock.now())
@@ -109,6 +113,8 @@ class LiveConnection:
     def _obey(self, message: str | bytes) -> None:
         try:
             self._run(self._parse(message))
+        except AudioQuota as error:
+            self._end_with(error)
         except VoxshardError as error:
             stray_frame = isinstance(error, NotStarted) and isinstance(message, bytes)
             # One error for a run of frames outside a session, not one for each of hundreds.
@@ -153,6 +159,7 @@ class LiveConnection:
     def _start(self) -> None:
         name = self._names.next_id
         self._services.sessions.check_free(name)
+        self._allowance.begin()
         running = SessionRelay(name, self._client.dialect.options, self, self._services.relay)
         running.start()
         self._running = running
@@ -166,6 +173,7 @@ class LiveConnection:
 
     def _audio(self, pcm: bytes) -> None:
         if pcm:
+            self._allowance.hear(pcm16_samples(pcm))
             self._session.audio(pcm)
 
     def _read_or_wait(self) -> None:
@@ -224,6 +232,7 @@ class LiveConnection:
             self._receive(message)
 
     def _end_session(self) -> None:
+        self._allowance.end()
         running, self._running = self._running, None
         if running is not None:
             self._services.sessions.ended(running.id)
@@ -233,9 +242,9 @@ class LiveConnection:
 
     def _fail(self, error: VoxshardError, said: Failed | None = None) -> None:
         """Say what is wrong; close as well if the session cannot outlive it."""
-        if isinstance(error, NoWorker):
+        if isinstance(error, REFUSALS):
             self._services.metrics.rejected(error.code)
-        self._say(said or Failed(error.code, error.text))
+        self._say(said or Failed(error.code, error.text, error.retry_after_s))
         if error.close_code is not None:
             self._close(error.close_code, error.code)
 

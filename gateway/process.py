@@ -19,16 +19,17 @@ from common.ops_server import OpsPortTaken, OpsServer, Reply, json_reply, metric
 from common.process import BOOT_FAILED, wait_for_stop_signal
 from common.settings import Settings
 from common.silence import parse_schedule
+from gateway.boot import BootFailed
 from gateway.dialects.option_texts import parse_hotwords
+from gateway.entrance import let_in, make_doors
 from gateway.host_view import GatewayRow, HostView, gateway_metrics_url, other_gateways
 from gateway.http import HttpServer, create_app
-from gateway.live import LiveConnection
 from gateway.live_services import LiveServices
 from gateway.live_sessions import LiveSessions
 from gateway.metrics import GatewayMetrics
 from gateway.relay import RelayServices
 from gateway.sockets import CannotListen, bind_socket
-from gateway.websocket import serve
+from gateway.websocket import Handler, Request, serve
 from gateway.worker_pool import WorkerPool
 
 log = logging.getLogger(__name__)
@@ -36,10 +37,6 @@ log = logging.getLogger(__name__)
 LIMITS_CHECK_S: Final = 0.25
 # For the last finals; within the time that the supervisor gives a child to end.
 GOODBYE_S: Final = 5.0
-
-
-class BootFailed(Exception):
-    """The gateway never listened; starting it again would not help."""
 
 
 class GatewayProcess:
@@ -56,6 +53,7 @@ class GatewayProcess:
         me = (str(index), gateway_metrics_url(settings, index))
         seed = settings.placement_seed
         self._pool = WorkerPool(settings.run_dir, settings.workers, seed, me)
+        self._doors = make_doors(settings, self._clock)
         self._services = LiveServices(
             relay=RelayServices(self._pool, self._metrics, self._clock, settings.failover_timeout),
             sessions=self._sessions,
@@ -91,13 +89,14 @@ class GatewayProcess:
         finally:
             ops.close()
 
-    def _connection(self) -> LiveConnection:
-        return LiveConnection(self._services)
+    def _connection(self, request: Request) -> Handler:
+        return let_in(request, self._doors, self._services)
 
     async def _keep_limits(self) -> None:
         while True:
             await asyncio.sleep(LIMITS_CHECK_S)
             self._sessions.check_limits(self._clock.now())
+            self._doors.refresh()
 
     async def _notify_once_ready(self) -> None:
         """Ready means that a session can be placed."""

@@ -9,19 +9,23 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Final, TypeVarTuple, cast
 from urllib.parse import parse_qsl, unquote
 
-from websockets.exceptions import PayloadTooBig
+from websockets.exceptions import InvalidHeader, PayloadTooBig
 from websockets.frames import CloseCode, Frame
 from websockets.http11 import Request as Handshake
+from websockets.http11 import Response
 from websockets.protocol import Event
 from websockets.server import ServerProtocol
+from websockets.typing import Subprotocol
 
-from common.errors import FrameTooLarge, VoxshardError
-from gateway.connection import DEFAULT_LIMITS, Connection, Handler, Limits, Request
+from common.errors import FrameTooLarge, InternalError, VoxshardError
+from gateway.access.credentials import SUBPROTOCOL
+from gateway.connection import DEFAULT_LIMITS, Connection, Factory, Handler, Limits, Request
+from gateway.refusal import refusal_body, refusal_headers
 from gateway.sockets import BACKLOG, bind_socket
 from gateway.ws_assembly import Assembly
 from gateway.ws_sender import Phase, Sender
@@ -43,7 +47,7 @@ Arguments = TypeVarTuple("Arguments")
 async def serve(
     host: str,
     port: int,
-    factory: Callable[[], Handler],
+    factory: Factory,
     *,
     reuse_port: bool = False,
     limits: Limits = DEFAULT_LIMITS,
@@ -60,10 +64,12 @@ class _Receiver(asyncio.Protocol):
 
     _sender: Sender
 
-    def __init__(self, factory: Callable[[], Handler], limits: Limits) -> None:
+    def __init__(self, factory: Factory, limits: Limits) -> None:
         self._factory = factory
         self._limits = limits
-        self._library = ServerProtocol(max_size=_LIBRARY_MAX_BYTES, logger=_LIBRARY_LOG)
+        self._library = ServerProtocol(
+            select_subprotocol=_select_subprotocol, max_size=_LIBRARY_MAX_BYTES, logger=_LIBRARY_LOG
+        )
         self._assembly = Assembly(limits.message_bytes)
         # From the handshake to `closed`.
         self._handler: Handler | None = None
@@ -119,16 +125,23 @@ class _Receiver(asyncio.Protocol):
             self._receive(event)
 
     def _answer(self, handshake: Handshake) -> None:
-        response = self._library.accept(handshake)
+        response = _accept(self._library, handshake)
+        request = _request(handshake, self._peer)
+        handler: Handler | None = None
+        if response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
+            try:
+                handler = self._factory(request)
+            except VoxshardError as error:
+                response = _refusal(self._library, error)
+            except Exception:
+                log.exception("connection handler failed", extra={"peer": self._peer})
+                response = _refusal(self._library, InternalError())
         self._library.send_response(response)
         self._sender.flush()
-        if response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
+        if handler is not None:
+            self._handler = handler
             self._sender.open()
-            self._tell(self._introduce, handshake)
-
-    def _introduce(self, handshake: Handshake) -> None:
-        self._handler = self._factory()
-        self._handler.connected(self._sender, _request(handshake, self._peer))
+            self._tell(handler.connected, self._sender, request)
 
     def _receive(self, frame: Frame) -> None:
         if self._handler is None or self._sender.phase is not Phase.OPEN:
@@ -164,6 +177,29 @@ class _Receiver(asyncio.Protocol):
         except Exception:
             log.exception("connection handler failed", extra={"peer": self._peer})
             self._sender.close(CloseCode.INTERNAL_ERROR)
+
+
+def _select_subprotocol(_: ServerProtocol, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+    """Ours if it is among them. Other names, such as the `binary` of FunASR's clients, are let pass."""
+    return Subprotocol(SUBPROTOCOL) if SUBPROTOCOL in offered else None
+
+
+def _accept(library: ServerProtocol, handshake: Handshake) -> Response:
+    response = library.accept(handshake)
+    invalid = library.handshake_exc
+    if response.status_code == HTTPStatus.BAD_REQUEST and isinstance(invalid, InvalidHeader):
+        # The library would repeat the header as a whole, and a key may stand in it.
+        return library.reject(HTTPStatus.BAD_REQUEST, f"missing or invalid {invalid.name} header\n")
+    return response
+
+
+def _refusal(library: ServerProtocol, error: VoxshardError) -> Response:
+    response = library.reject(error.http_status, refusal_body(error))
+    for name, value in refusal_headers(error).items():
+        # Assigned to, a name of this type of headers would stand there twice.
+        response.headers.pop(name, None)
+        response.headers[name] = value
+    return response
 
 
 def _request(handshake: Handshake, peer: str) -> Request:

@@ -33,6 +33,7 @@ RULED: Final = (
     ),
     "worker/pipeline/*.py",
     "worker/scheduler/decode_queue.py",
+    "gateway/access/*.py",
     "gateway/placement.py",
 )
 # pytest would rewrite its plug-ins; those are there already, which costs nothing but their assertions.

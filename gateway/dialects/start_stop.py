@@ -155,8 +155,8 @@ class StartStopDialect:
             case Moved(worker):
                 self._worker = worker
                 return self._event("moved")
-            case Failed(code, text):
-                return self._event("error", code=code, message=text, retryable=BY_CODE[code].retryable)
+            case Failed():
+                return self._event("error", **_error_fields(event))
 
     def _results(self, event: Partial | FinalEvent | Committed | Stopped) -> list[str]:
         match event:
@@ -238,6 +238,11 @@ def _sentence(number: int, final: FinalEvent) -> Sentence:
 
 def _sentence_word(word: Word) -> SentenceWord:
     return SentenceWord(word.text, samples_to_ms(word.start), samples_to_ms(word.end))
+
+
+def _error_fields(failed: Failed) -> dict[str, Any]:
+    fields = {"code": failed.code, "message": failed.text, "retryable": BY_CODE[failed.code].retryable}
+    return fields if failed.retry_after_s is None else fields | {"retry_after_s": failed.retry_after_s}
 
 
 def _option_fields(options: SessionOptions, changed: str) -> dict[str, Any]:

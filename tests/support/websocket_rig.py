@@ -104,7 +104,7 @@ class Recorder:
 @asynccontextmanager
 async def serving(handler: Recorder, limits: Limits = DEFAULT_LIMITS) -> AsyncIterator[int]:
     """The port of a server that gives its one connection to `handler`."""
-    server = await serve("127.0.0.1", 0, lambda: handler, limits=limits)
+    server = await serve("127.0.0.1", 0, lambda _: handler, limits=limits)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:

@@ -3,7 +3,16 @@ from __future__ import annotations
 import pytest
 
 from common import errors
-from common.errors import BY_CODE, TABLE, BadSilenceSchedule, NoWorker, OddFrame, VoxshardError
+from common.errors import (
+    BY_CODE,
+    REFUSALS,
+    TABLE,
+    BadSilenceSchedule,
+    NoWorker,
+    OddFrame,
+    StreamQuota,
+    VoxshardError,
+)
 
 EVERY_ERROR = pytest.mark.parametrize("error", TABLE, ids=lambda error: error.code)
 
@@ -51,9 +60,20 @@ def test_every_error_says_what_is_wrong_and_what_to_do(error: type[VoxshardError
 
 
 @EVERY_ERROR
-def test_our_faults_are_5xx_and_retryable_and_the_clients_are_neither(error: type[VoxshardError]) -> None:
-    assert error.retryable == (error.http_status >= 500)
+def test_our_faults_and_quotas_are_retryable_and_other_faults_of_the_client_are_not(
+    error: type[VoxshardError],
+) -> None:
+    assert error.retryable == (error.http_status >= 500 or error.http_status == 429)
     assert 400 <= error.http_status <= 599
+
+
+def test_an_error_may_say_when_to_try_again() -> None:
+    assert StreamQuota().retry_after_s is None
+    assert StreamQuota(retry_after_s=5).retry_after_s == 5
+
+
+def test_refusals_end_what_they_refuse() -> None:
+    assert all(error.close_code is not None for error in REFUSALS)
 
 
 def test_detail_stands_behind_the_message() -> None:

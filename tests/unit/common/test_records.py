@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from itertools import pairwise
 from typing import get_args
 
@@ -9,7 +10,7 @@ import msgspec
 import pytest
 
 from common.checkpoint import ORIGIN, Checkpoint
-from common.clock import Clock, MonotonicClock
+from common.clock import Clock, MonotonicClock, UnixClock
 from common.events import (
     Audio,
     Command,
@@ -61,6 +62,11 @@ def test_monotonic_clock_never_goes_back() -> None:
     clock: Clock = MonotonicClock()
     readings = [clock.now() for _ in range(100)]
     assert all(earlier <= later for earlier, later in pairwise(readings))
+
+
+def test_unix_clock_counts_from_1970() -> None:
+    clock: Clock = UnixClock()
+    assert clock.now() == pytest.approx(time.time(), abs=5)
 
 
 def test_manual_clock_moves_only_when_told_and_only_forward() -> None:

@@ -209,6 +209,11 @@ def test_every_error_is_said_with_its_code_and_whether_to_try_again(error: type[
     ]
 
 
+def test_refusal_says_when_to_try_again() -> None:
+    [error] = said(Failed("stream_quota", "what is wrong", 5.0))
+    assert (error["retryable"], error["retry_after_s"]) == (True, 5.0)
+
+
 def test_text_of_any_script_is_said_as_it_is() -> None:
     dialect = StartStopDialect(SessionOptions())
     [message] = dialect.render(partial("你好 “café” 🙂"))

@@ -1,0 +1,170 @@
+"""Whom a gateway lets in: origin, then key or token, then quota; and what those inside may still have."""
+
+from __future__ import annotations
+
+import logging
+from typing import Final, Protocol
+
+from common.clock import Clock
+from common.errors import BadCredentials, NoCredentials, OriginRefused, VoxshardError
+from gateway.access.credentials import credential
+from gateway.access.origins import Origins, allows
+from gateway.access.quotas import Quotas
+from gateway.access.tenants import Tenant
+from gateway.access.tenants_file import TenantsFile
+from gateway.connection import Request
+
+log = logging.getLogger(__name__)
+
+# A client that tries again and again is one line in that time.
+_LOG_EVERY_S: Final = 60.0
+# API keys have no dots, tokens have two.
+_DOTS_OF_A_TOKEN: Final = 2
+
+
+class Allowance(Protocol):
+    """What one connection may have. A session of it begins, hears and ends."""
+
+    def begin(self) -> None:
+        """Raises `StreamQuota`, `AudioQuota`, and `BadCredentials` if the tenant is gone."""
+        ...
+
+    def hear(self, samples: int) -> None:
+        """Raises `AudioQuota`."""
+        ...
+
+    def end(self) -> None:
+        """Does nothing if none has begun."""
+        ...
+
+
+class Doors(Protocol):
+    def admit(self, request: Request) -> Allowance:
+        """Raises the `VoxshardError` that refuses the request."""
+        ...
+
+    def refresh(self) -> None:
+        """To be called a few times a second."""
+        ...
+
+
+class Unlimited:
+    def begin(self) -> None:
+        pass
+
+    def hear(self, samples: int) -> None:
+        pass
+
+    def end(self) -> None:
+        pass
+
+
+class OpenDoors:
+    """Everybody may come in, but for pages of other origins than these."""
+
+    def __init__(self, origins: Origins) -> None:
+        self._origins = origins
+
+    def admit(self, request: Request) -> Allowance:
+        if not allows(self._origins, request.header("origin")):
+            raise OriginRefused()
+        return Unlimited()
+
+    def refresh(self) -> None:
+        pass
+
+
+class TenantDoors:
+    """Tenants may come in, each with its key or token."""
+
+    def __init__(self, file: TenantsFile, origins: Origins, quotas: Quotas, clock: Clock) -> None:
+        self._file = file
+        self._origins = origins
+        self._quotas = quotas
+        self._clock = clock
+        self._logged: dict[tuple[str, str], float] = {}
+
+    def admit(self, request: Request) -> Allowance:
+        if not allows(self._origins, request.header("origin")):
+            raise OriginRefused()
+        tenant = self._tenant(credential(request.headers))
+        try:
+            if not allows(tenant.origins, request.header("origin")):
+                raise OriginRefused()
+            self._quotas.check(tenant)
+        except VoxshardError as error:
+            self.note(tenant.id, error)
+            raise
+        return TenantAllowance(tenant.id, self, self._quotas)
+
+    def refresh(self) -> None:
+        self._file.refresh()
+
+    def by_id(self, tenant: str) -> Tenant | None:
+        """With its quotas of now; None if it is not in the file any more."""
+        return self._file.by_id(tenant)
+
+    def present(self, tenant_id: str) -> Tenant:
+        """The same, but raises `BadCredentials`."""
+        tenant = self._file.by_id(tenant_id)
+        if tenant is None:
+            raise BadCredentials()
+        return tenant
+
+    def note(self, tenant: str, refused: VoxshardError) -> None:
+        """Into the log, where of a request nothing may stand but its tenant."""
+        now = self._clock.now()
+        what = (tenant, refused.code)
+        if now - self._logged.get(what, -_LOG_EVERY_S) >= _LOG_EVERY_S:
+            self._logged[what] = now
+            log.info("tenant refused", extra={"tenant": tenant, "reason": refused.code})
+
+    def _tenant(self, presented: str | None) -> Tenant:
+        if presented is None:
+            raise NoCredentials()
+        if presented.count(".") == _DOTS_OF_A_TOKEN:
+            return self._tenant_of_token(presented)
+        tenant = self._file.by_key(presented)
+        if tenant is None:
+            raise BadCredentials()
+        return tenant
+
+    def _tenant_of_token(self, token: str) -> Tenant:
+        verifier = self._file.verifier
+        if verifier is None:
+            raise BadCredentials()
+        return self.present(verifier.tenant(token))
+
+
+class TenantAllowance:
+    """New quotas count for those inside as well; a tenant that is gone may end what it has begun."""
+
+    def __init__(self, tenant: str, doors: TenantDoors, quotas: Quotas) -> None:
+        self._tenant = tenant
+        self._doors = doors
+        self._quotas = quotas
+        # What the running session was let in as; None between sessions.
+        self._inside: Tenant | None = None
+
+    def begin(self) -> None:
+        try:
+            tenant = self._doors.present(self._tenant)
+            self._quotas.enter(tenant)
+        except VoxshardError as error:
+            self._doors.note(self._tenant, error)
+            raise
+        self._inside = tenant
+
+    def hear(self, samples: int) -> None:
+        if self._inside is None:
+            return
+        try:
+            self._quotas.hear(self._doors.by_id(self._tenant) or self._inside, samples)
+        except VoxshardError as error:
+            self._doors.note(self._tenant, error)
+            raise
+
+    def end(self) -> None:
+        tenant, self._inside = self._inside, None
+        if tenant is not None:
+            self._quotas.leave(tenant)

@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from common.audio import SAMPLE_RATE
+from common.errors import (
+    AudioQuota,
+    BadCredentials,
+    NoCredentials,
+    OriginRefused,
+    StreamQuota,
+    TokenExpired,
+    VoxshardError,
+)
+from gateway.access.doors import OpenDoors, TenantDoors
+from gateway.access.keys import key_digest, new_key
+from gateway.access.origins import parse_origins
+from gateway.access.quotas import MemoryQuotas
+from gateway.access.tenants_file import LOOK_EVERY_S, TenantsFile
+from gateway.connection import Request
+from tests.support.clock import ManualClock
+from tests.support.issuer import AUDIENCE, Issuer
+
+KEY, OTHER_KEY = new_key(), new_key()
+ISSUER = Issuer("2026-11")
+PAGE, FOREIGN = "https://app.acme.example", "https://evil.example"
+UNIX_NOW = 1_800_000_000.0
+NOBODY = f"""
+[tokens]
+audience = "{AUDIENCE}"
+{ISSUER.toml}"""
+TENANTS = f"""
+[tenants.acme]
+streams = 1
+audio_seconds_per_minute = 60
+origins = ["{PAGE}"]
+keys = [{{ name = "a", sha256 = "{key_digest(KEY).hex()}" }}]
+[tenants.other]
+keys = [{{ name = "a", sha256 = "{key_digest(OTHER_KEY).hex()}" }}]
+{NOBODY}"""
+
+
+def asking(credential: str | None = None, origin: str | None = None) -> Request:
+    named = {"authorization": credential and f"Bearer {credential}", "origin": origin}
+    headers = {name: value for name, value in named.items() if value is not None}
+    return Request("/", {"session_id": "call"}, headers, "127.0.0.1:1")
+
+
+class Rig:
+    def __init__(self, folder: Path, tenants: str = TENANTS, origins: tuple[str, ...] = ()) -> None:
+        self.path = folder / "tenants.toml"
+        self.path.write_text(tenants)
+        self.clock = ManualClock()
+        file = TenantsFile(self.path, self.clock, ManualClock(UNIX_NOW))
+        self.doors = TenantDoors(file, parse_origins(origins), MemoryQuotas(self.clock), self.clock)
+
+    def changes(self, tenants: str) -> None:
+        self.path.write_text(tenants)
+        self.clock.advance(LOOK_EVERY_S)
+        self.doors.refresh()
+
+    def refuses(self, error: type[VoxshardError], request: Request) -> None:
+        with pytest.raises(error):
+            self.doors.admit(request)
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Rig:
+    return Rig(tmp_path)
+
+
+def test_open_doors_ask_for_nothing_and_count_nothing() -> None:
+    doors = OpenDoors(parse_origins([]))
+    doors.refresh()
+    for request in (asking(), asking("anything"), asking(origin=FOREIGN)):
+        allowance = doors.admit(request)
+        allowance.begin()
+        allowance.hear(1_000 * SAMPLE_RATE)
+        allowance.end()
+
+
+def test_open_doors_keep_to_the_list_of_origins() -> None:
+    doors = OpenDoors(parse_origins([PAGE]))
+    doors.admit(asking())
+    doors.admit(asking(origin=PAGE))
+    with pytest.raises(OriginRefused):
+        doors.admit(asking(origin=FOREIGN))
+
+
+def test_key_and_token_open(rig: Rig) -> None:
+    rig.doors.admit(asking(KEY))
+    rig.doors.admit(asking(KEY, PAGE))
+    rig.doors.admit(asking(ISSUER.for_tenant("acme", UNIX_NOW + 60)))
+
+
+def test_every_refusal_has_its_error(rig: Rig) -> None:
+    rig.refuses(NoCredentials, asking())
+    rig.refuses(BadCredentials, asking(new_key()))
+    rig.refuses(BadCredentials, asking("a.b.c"))
+    rig.refuses(TokenExpired, asking(ISSUER.for_tenant("acme", UNIX_NOW - 60)))
+    rig.refuses(BadCredentials, asking(ISSUER.for_tenant("unknown", UNIX_NOW + 60)))
+    rig.refuses(OriginRefused, asking(KEY, FOREIGN))
+    # Of whose page it is nothing is told to somebody without a key.
+    rig.refuses(NoCredentials, asking(origin=FOREIGN))
+    rig.doors.admit(asking(KEY)).begin()
+    rig.refuses(StreamQuota, asking(KEY))
+
+
+def test_token_is_refused_where_there_are_none(tmp_path: Path) -> None:
+    Rig(tmp_path, "[tenants.acme]").refuses(BadCredentials, asking(ISSUER.for_tenant("acme", UNIX_NOW + 60)))
+
+
+def test_list_for_everybody_counts_before_the_key(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, origins=(PAGE,))
+    rig.refuses(OriginRefused, asking(origin=FOREIGN))
+    rig.refuses(OriginRefused, asking(OTHER_KEY, FOREIGN))
+    rig.doors.admit(asking(OTHER_KEY, PAGE))
+
+
+def test_stream_counts_from_its_begin_to_its_end(rig: Rig) -> None:
+    first, second = rig.doors.admit(asking(KEY)), rig.doors.admit(asking(KEY))
+    first.begin()
+    with pytest.raises(StreamQuota):
+        second.begin()
+    second.end()
+    with pytest.raises(StreamQuota):
+        second.begin()
+    first.end()
+    first.end()
+    second.begin()
+    rig.refuses(StreamQuota, asking(KEY))
+
+
+def test_audio_counts_for_all_streams_of_a_tenant(rig: Rig) -> None:
+    allowance = rig.doors.admit(asking(KEY))
+    allowance.begin()
+    allowance.hear(60 * SAMPLE_RATE)
+    with pytest.raises(AudioQuota):
+        allowance.hear(1)
+    allowance.end()
+    rig.refuses(AudioQuota, asking(KEY))
+    rig.doors.admit(asking(OTHER_KEY))
+
+
+def test_audio_outside_a_session_does_not_count(rig: Rig) -> None:
+    rig.doors.admit(asking(KEY)).hear(1_000 * SAMPLE_RATE)
+    rig.doors.admit(asking(KEY)).begin()
+
+
+def test_new_quota_counts_for_a_session_that_runs(rig: Rig) -> None:
+    allowance = rig.doors.admit(asking(KEY))
+    allowance.begin()
+    rig.changes(TENANTS.replace("per_minute = 60", "per_minute = 1"))
+    with pytest.raises(AudioQuota):
+        allowance.hear(2 * SAMPLE_RATE)
+
+
+def test_tenant_that_is_gone_ends_its_session_and_begins_no_other(rig: Rig) -> None:
+    allowance = rig.doors.admit(asking(KEY))
+    allowance.begin()
+    rig.changes(NOBODY)
+    allowance.hear(SAMPLE_RATE)
+    allowance.end()
+    with pytest.raises(BadCredentials):
+        allowance.begin()
+
+
+def test_log_names_tenant_and_reason_once_a_minute(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG")
+    rig.doors.admit(asking(KEY)).begin()
+    for _ in range(3):
+        rig.refuses(StreamQuota, asking(KEY))
+    rig.refuses(OriginRefused, asking(KEY, FOREIGN))
+    logged = [(vars(record)["tenant"], vars(record)["reason"]) for record in caplog.records]
+    assert logged == [("acme", "stream_quota"), ("acme", "origin_refused")]
+    rig.clock.advance(60)
+    rig.refuses(StreamQuota, asking(KEY))
+    assert len(caplog.records) == 3
+
+
+def test_log_says_nothing_of_what_was_asked(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG")
+    token = ISSUER.for_tenant("acme", UNIX_NOW - 60)
+    for request in (asking(), asking("wrong-key"), asking(token), asking(KEY, FOREIGN)):
+        with pytest.raises(VoxshardError) as refused:
+            rig.doors.admit(request)
+        assert not any(word in refused.value.text for word in ("wrong-key", token, KEY, FOREIGN))
+    logged = " ".join(str(vars(record)) for record in caplog.records)
+    assert not any(word in logged for word in ("wrong-key", token, KEY, FOREIGN, "call"))
