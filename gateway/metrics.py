@@ -7,7 +7,7 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 from common.audio import samples_to_seconds
-from common.errors import TABLE
+from common.errors import REFUSALS, TABLE
 
 _CODES: Final = frozenset({*range(1000, 1015), *(error.close_code for error in TABLE)})
 
@@ -44,6 +44,9 @@ class GatewayMetrics:
         self._rejections = Counter(
             "asr_admission_rejections", "Sessions refused.", ["gateway", "reason"], registry=registry
         )
+        # There from the start, so that the first refusal is seen as a rise.
+        for refusal in REFUSALS:
+            self._rejections.labels(gateway, refusal.code)
         self._moves = Counter(
             "asr_session_moves",
             "Sessions that another worker had to take up.",

@@ -54,22 +54,22 @@ class TenantsFile:
         if now - self._looked_at < LOOK_EVERY_S:
             return
         self._looked_at = now
+        seen = self._look()
+        if seen == self._seen:
+            return
+        self._seen = seen
         try:
-            seen = self._look()
-            if seen == self._seen:
-                return
-            self._seen = seen
             self._tenants, self._verifier = self._read()
             log.info("tenants file read", extra={"tenants": len(self._tenants.by_id)})
         except BadTenants as error:
             log.error("tenants file cannot be used, the former one stays", extra={"cause": str(error)})
 
-    def _look(self) -> _Seen:
-        """Another one once the file is another."""
+    def _look(self) -> _Seen | None:
+        """Another one once the file is another; None if it cannot be found."""
         try:
             stat = self._path.stat()
-        except OSError as error:
-            raise self._bad(error.strerror or "cannot be read") from None
+        except OSError:
+            return None
         return stat.st_mtime_ns, stat.st_size, stat.st_ino
 
     def _read(self) -> tuple[Tenants, Verifier | None]:
