@@ -7,6 +7,8 @@ from typing import Annotated, Final
 
 import typer
 
+from common.settings import API_KEY_VARIABLE
+
 DEFAULT_SERVER: Final = "ws://127.0.0.1:10095"
 
 
@@ -19,6 +21,10 @@ def stream(  # noqa: PLR0913 - each parameter is a flag
     session_id: Annotated[str | None, typer.Option("--session-id", help="name of the session")] = None,
     language: Annotated[str | None, typer.Option("--language", help="language that is spoken")] = None,
     hotwords: Annotated[str, typer.Option("--hotwords", help="words to expect: a,b,c")] = "",
+    api_key: Annotated[
+        str | None,
+        typer.Option("--api-key", envvar=API_KEY_VARIABLE, help="key or token, if the server wants one"),
+    ] = None,
 ) -> None:
     """Recognise a file live. Ctrl-C ends the audio there and still shows the rest of the text."""
     # Here and not above: servers are installed without the client extra.
@@ -28,7 +34,7 @@ def stream(  # noqa: PLR0913 - each parameter is a flag
         raise _failed(f"{missing.name} is not installed: pip install 'voxshard[client]'") from missing
 
     words = tuple(word.strip() for word in hotwords.split(",") if word.strip())
-    request = FileRequest(file, server, speed, session_id, language, words)
+    request = FileRequest(file, server, speed, session_id, language, words, api_key)
     try:
         stream_file(request, json_lines=json_lines)
     except StreamFailed as error:

@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import AsyncIterable, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
@@ -34,6 +34,7 @@ class FileRequest:
     session_id: str | None
     language: str | None
     hotwords: tuple[str, ...]
+    api_key: str | None = field(default=None, repr=False)
 
 
 class StreamFailed(Exception):
@@ -44,7 +45,13 @@ def stream_file(request: FileRequest, *, json_lines: bool) -> None:
     """Show the text of the file on stdout as it comes. Raises `StreamFailed`."""
     try:
         check_audio_file(request.file)
-        client = StreamClient(request.server, request.session_id, request.language, request.hotwords)
+        client = StreamClient(
+            request.server,
+            request.session_id,
+            request.language,
+            request.hotwords,
+            api_key=request.api_key,
+        )
         with _display(json_lines) as show:
             asyncio.run(_run(client, FileSource(request.file, speed=request.speed), show))
     except (AudioFileError, StreamError) as error:

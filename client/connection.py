@@ -7,8 +7,10 @@ from http import HTTPStatus
 from typing import Final
 from urllib.parse import quote, urlencode, urlsplit
 
+import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, InvalidURI, WebSocketException
+from websockets.http11 import Response
 
 from client.view import ErrorEvent, ProtocolBroken
 from common.errors import BY_CODE
@@ -63,23 +65,46 @@ def opening_commands(
     return [*(f"{name}:{value}" for name, value in options.items() if value), "START"]
 
 
-async def open_connection(url: str) -> ClientConnection:
-    """Raises `StreamError` if there is no such server or it does not let us in."""
+class _Refusal(msgspec.Struct, frozen=True):
+    """Body of the answer of a server that does not let us in."""
+
+    code: str
+    message: str
+    retryable: bool
+
+
+async def open_connection(url: str, api_key: str | None = None) -> ClientConnection:
+    """`api_key` may be a token. Raises `StreamError` if there is no such server or it does not let us in."""
+    headers = None if api_key is None else {"Authorization": f"Bearer {api_key}"}
     try:
         # A busy server may be late with a pong, which is no reason to give a session up.
         return await connect(
-            url, compression=None, max_size=None, ping_timeout=None, close_timeout=CLOSE_TIMEOUT_S
+            url,
+            additional_headers=headers,
+            compression=None,
+            max_size=None,
+            ping_timeout=None,
+            close_timeout=CLOSE_TIMEOUT_S,
         )
     except (InvalidURI, ValueError) as error:
         raise _bad_url(url) from error
     except OSError as error:
         raise StreamError("no_server", f"no server at {url}", retryable=True) from error
     except InvalidStatus as error:
-        status = error.response.status_code
-        retryable = status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR
-        raise StreamError("handshake_refused", f"{url} answered with HTTP {status}", retryable) from error
+        raise _refused(url, error.response) from error
     except WebSocketException as error:
         raise StreamError("handshake_refused", f"{url} does not speak WebSocket") from error
+
+
+def _refused(url: str, response: Response) -> StreamError:
+    try:
+        refusal = msgspec.json.decode(response.body or b"", type=_Refusal)
+        return StreamError(refusal.code, refusal.message, refusal.retryable)
+    except msgspec.DecodeError:
+        # Not one of ours, such as a proxy's.
+        status = response.status_code
+        retryable = status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        return StreamError("handshake_refused", f"{url} answered with HTTP {status}", retryable)
 
 
 def session_error(event: ErrorEvent) -> StreamError:

@@ -73,11 +73,12 @@ _ENDED: Final = frozenset({StreamState.STOPPED, StreamState.FAILED})
 class StreamClient:
     """A session: START is sent on entering, STOP by `finish`.
 
-    The options are those of the protocol; `silence_schedule` is written as in the server's settings.
+    The options are those of the protocol; `silence_schedule` is written as in the server's settings,
+    `api_key` may be a token.
     Every method raises `StreamError` once the session has failed, and RuntimeError after `finish`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is an option of the session
         self,
         url: str,
         session_id: str | None = None,
@@ -85,7 +86,10 @@ class StreamClient:
         hotwords: Iterable[str] = (),
         replacements: Mapping[str, str] = NO_REPLACEMENTS,
         silence_schedule: str | None = None,
+        *,
+        api_key: str | None = None,
     ) -> None:
+        self._api_key = api_key
         self._url = session_url(url, session_id, silence_schedule)
         self._commands = opening_commands(language, tuple(hotwords), replacements)
         self._connection: ClientConnection
@@ -96,7 +100,7 @@ class StreamClient:
         self._unread = UnreadUpdates()
 
     async def __aenter__(self) -> Self:
-        self._connection = await open_connection(self._url)
+        self._connection = await open_connection(self._url, self._api_key)
         self._reader = asyncio.create_task(self._read(), name="stream-reader")
         try:
             for command in self._commands:

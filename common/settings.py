@@ -20,6 +20,8 @@ from common.silence import parse_schedule
 
 PREFIX: Final = "VOXSHARD_"
 _CONFIG_VARIABLE: Final = PREFIX + "CONFIG"
+# What `voxshard stream` shows to servers. Servers have no use for it, but may be started from the same shell.
+API_KEY_VARIABLE: Final = PREFIX + "API_KEY"
 
 
 class SettingsError(Exception):
@@ -155,7 +157,8 @@ def load_settings(
     unknown = sorted(set(variables) - _known_variables())
     if unknown:
         raise SettingsError(f"unknown variables: {', '.join(unknown)}")
-    variables.pop(_CONFIG_VARIABLE, None)
+    for no_setting in (_CONFIG_VARIABLE, API_KEY_VARIABLE):
+        variables.pop(no_setting, None)
     from_variables = {key.removeprefix(PREFIX).lower(): value for key, value in variables.items()}
     return _validated({**_read_toml(file), **from_variables, **flags})
 
@@ -166,7 +169,7 @@ def settings_from_file(path: Path) -> Settings:
 
 
 def _known_variables() -> set[str]:
-    return {_CONFIG_VARIABLE, *(PREFIX + name.upper() for name in Settings.model_fields)}
+    return {_CONFIG_VARIABLE, API_KEY_VARIABLE, *(PREFIX + name.upper() for name in Settings.model_fields)}
 
 
 def _read_toml(path: Path | None) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
+from client.stream import StreamClient, StreamError
 from gateway.access.credentials import SUBPROTOCOL
 from tests.support.processes import Deployment, Plan
 from tests.support.tenants import FOREIGN, PAGE, Tenants
@@ -133,6 +134,17 @@ async def test_key_and_token_open_a_session(site: Site) -> None:
             await client.start()
             await client.send_audio(spoken(speech_ms=600, silence_ms=100))
             assert len((await client.stop())["sentences"]) == 1
+
+
+@in_loop
+async def test_our_own_client_shows_its_key_and_tells_the_refusal(site: Site) -> None:
+    async with StreamClient(site.url, api_key=site.tenants.keys["acme"]) as stream:
+        await stream.send(spoken(speech_ms=600, silence_ms=100))
+        assert len(await stream.finish()) == 1
+    with pytest.raises(StreamError) as refused:
+        async with StreamClient(site.url):
+            pass
+    assert (refused.value.code, refused.value.retryable) == ("no_credentials", False)
 
 
 @in_loop

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from http import HTTPStatus
 from urllib.parse import parse_qs, urlsplit
 
@@ -98,6 +99,41 @@ def test_a_refused_handshake_tells_the_status(status: HTTPStatus, retryable: boo
     with pytest.raises(StreamError, match=f"HTTP {status.value}") as caught:
         asyncio.run(attempt())
     assert (caught.value.code, caught.value.retryable) == ("handshake_refused", retryable)
+
+
+def test_a_refusal_in_the_words_of_our_server_is_told_as_it_is() -> None:
+    body = '{"code":"stream_quota","message":"too many","retryable":true,"retry_after_s":5.0}'
+
+    def refuse(connection: ServerConnection, _request: Request) -> Response:
+        return connection.respond(HTTPStatus.TOO_MANY_REQUESTS, body)
+
+    error = asyncio.run(_attempt(refuse))
+    assert (error.code, error.message, error.retryable) == ("stream_quota", "too many", True)
+
+
+@pytest.mark.parametrize(("api_key", "sent"), [("vxs_key", "Bearer vxs_key"), (None, None)])
+def test_the_key_is_shown_in_the_header(api_key: str | None, sent: str | None) -> None:
+    seen: list[str | None] = []
+
+    def refuse(connection: ServerConnection, request: Request) -> Response:
+        seen.append(request.headers.get("Authorization"))
+        return connection.respond(HTTPStatus.UNAUTHORIZED, "no")
+
+    error = asyncio.run(_attempt(refuse, api_key))
+    assert seen == [sent] and "vxs_key" not in str(error)
+
+
+async def _attempt(
+    answer: Callable[[ServerConnection, Request], Response], api_key: str | None = None
+) -> StreamError:
+    async def never(_connection: ServerConnection) -> None:
+        raise AssertionError
+
+    async with serve(never, "127.0.0.1", 0, process_request=answer) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        with pytest.raises(StreamError) as refused:
+            await open_connection(f"ws://127.0.0.1:{port}", api_key)
+        return refused.value
 
 
 def test_a_server_of_another_kind_is_named() -> None:

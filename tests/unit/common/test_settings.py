@@ -72,6 +72,10 @@ def test_unknown_variables_are_errors_that_name_them() -> None:
         load_settings({}, {"VOXSHARD_WORKER": "1", "VOXSHARD_PROT": "1", "VOXSHARD_PORT": "1"})
 
 
+def test_key_for_a_client_is_no_setting_and_no_error() -> None:
+    assert load_settings({}, {"VOXSHARD_API_KEY": "vxs_secret"}) == load_settings({}, {})
+
+
 def test_unknown_keys_of_the_file_are_errors_that_name_them(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="wrokers: Extra inputs are not permitted"):
         load_settings({}, {}, toml(tmp_path, "wrokers = 1"))
