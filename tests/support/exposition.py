@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -23,6 +24,14 @@ class Metrics:
         if not values:
             raise KeyError(f"{name} {labels}")
         return sum(values)
+
+    def buckets(self, name: str) -> list[tuple[float, float]]:
+        """Borders and counts of a histogram, from the least border on; each count holds those below it."""
+        counts: defaultdict[float, float] = defaultdict(float)
+        for sample in self._samples:
+            if sample.name == f"{name}_bucket":
+                counts[float(sample.labels["le"])] += sample.value
+        return sorted(counts.items())
 
     def _values(self, name: str, labels: Mapping[str, str]) -> list[float]:
         return [

@@ -1,0 +1,48 @@
+"""One run: sessions over a deployment, trouble, and the verdict on every history."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from tests.chaos.figures import Run
+from tests.chaos.history import History
+from tests.chaos.laws import check
+from tests.chaos.recorder import record
+from tests.chaos.script import SCHEDULE, Script
+from tests.chaos.size import ARRIVAL_S, SIZE
+from tests.chaos.trouble import Blow
+from tests.chaos.violations import Violation
+from tests.support.processes import Deployment
+from tests.support.trouble import SEED
+
+_CALM_S: Final = 1.0
+"""From the last START to the first blow."""
+
+Trouble = Callable[[Deployment, random.Random], Awaitable[list[Blow]]]
+
+
+async def run_under(deployment: Deployment, trouble: Trouble, seconds: float) -> Run:
+    """`seconds`: for which there is trouble. All sessions live when it begins; they end one after another, as
+    they came, while there is still some."""
+    length_ms = round(1000 * (_CALM_S + seconds))
+    url = f"{deployment.url}/?silence_schedule={SCHEDULE}"
+
+    async def one(number: int) -> History:
+        await asyncio.sleep(number * ARRIVAL_S)
+        return await record(url, Script(number, length_ms))
+
+    async with asyncio.TaskGroup() as tasks:
+        sessions = [
+            tasks.create_task(one(number), name=f"session-{number}") for number in range(SIZE.sessions)
+        ]
+        await asyncio.sleep(SIZE.arrivals_s + _CALM_S)
+        blows = await trouble(deployment, random.Random(SEED))
+    metrics = await asyncio.to_thread(deployment.metrics, deployment.gateway_url(0))
+    return Run(tuple(session.result() for session in sessions), tuple(blows), metrics)
+
+
+def verdict(run: Run) -> list[Violation]:
+    return [violation for history in run.histories for violation in check(history)]

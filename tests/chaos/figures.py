@@ -1,0 +1,108 @@
+"""What a run was and what it cost, from its histories. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from tests.chaos.history import History
+from tests.chaos.script import FRAME_MS
+from tests.chaos.trouble import Blow
+from tests.support.exposition import Metrics
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One session's way from a worker that was struck to another. `seconds`: from the blow to `moved` at the
+    client; `waited`: there was no other worker at first."""
+
+    session: int
+    seconds: float
+    waited: bool
+
+
+def moves(history: History, blows: Sequence[Blow]) -> Iterator[Move]:
+    worker, degraded_at = None, -math.inf
+    for received in history.received:
+        message = received.message
+        if message.event == "degraded":
+            degraded_at = received.at
+        if message.event == "moved":
+            struck_at = max((b.at for b in blows if b.worker == worker and b.at < received.at), default=None)
+            if struck_at is not None:
+                yield Move(history.script.number, received.at - struck_at, degraded_at > struck_at)
+        worker = message.worker
+
+
+def lateness(history: History) -> Iterator[float]:
+    """Of each sentence: seconds from when the audio at its endpoint was sent to when it was heard."""
+    known = 0
+    for received in history.received:
+        for sentence in received.message.sentences[known:]:
+            yield received.at - history.sent_at[max(0, sentence.endpoint - 1) // FRAME_MS]
+        known = max(known, len(received.message.sentences))
+
+
+def behind(history: History) -> float:
+    """Seconds by which the client's frames were late at the worst."""
+    sent_at = history.sent_at
+    return max((at - sent_at[0] - number * FRAME_MS / 1000 for number, at in enumerate(sent_at)), default=0)
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    """The least value that so many are not above; nan if there is none."""
+    return sorted(values)[max(0, math.ceil(share * len(values)) - 1)] if values else math.nan
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """`metrics`: of the gateway, after the last session."""
+
+    histories: tuple[History, ...]
+    blows: tuple[Blow, ...]
+    metrics: Metrics
+
+    @property
+    def moves(self) -> list[Move]:
+        return [move for history in self.histories for move in moves(history, self.blows)]
+
+
+def rows(run: Run, violations: int) -> list[tuple[str, str]]:
+    """Name and value of each figure."""
+    found, histories = run.moves, run.histories
+    minutes = sum(history.heard_ms for history in histories) / 60_000
+    late = [seconds for history in histories for seconds in lateness(history)]
+    return [
+        ("sessions", f"{len(histories)}, {minutes:.0f} minutes of audio, {len(late)} sentences"),
+        ("blows to workers", str(len(run.blows))),
+        ("moves", str(sum(len(history.events("moved")) for history in histories))),
+        ("of those, none there at first", str(sum(move.waited for move in found))),
+        ("audio heard again", f"{run.metrics.total('asr_replayed_audio_seconds_total'):.0f} s"),
+        ("move at the gateway, at most", _bucket_quantiles(run.metrics)),
+        ("blow to `moved`, a worker there", _quantiles([move.seconds for move in found if not move.waited])),
+        ("blow to `moved`, none there", _quantiles([move.seconds for move in found if move.waited])),
+        ("endpoint sent to sentence heard", _quantiles(late)),
+        ("clients behind real time", _quantiles([behind(history) for history in histories])),
+        ("violations", str(violations)),
+    ]
+
+
+def _quantiles(seconds: Sequence[float]) -> str:
+    if not seconds:
+        return "none"
+    return "p50 {:.0f} ms, p95 {:.0f} ms, p99 {:.0f} ms, most {:.0f} ms".format(
+        *(1000 * quantile(seconds, share) for share in (0.5, 0.95, 0.99, 1.0))
+    )
+
+
+def _bucket_quantiles(metrics: Metrics) -> str:
+    """From loss to acceptance, without the decode of what is heard again; borders of the histogram."""
+    buckets = metrics.buckets("asr_session_move_seconds")
+    count = max((held for _, held in buckets), default=0)
+    if not count:
+        return "none"
+    borders = [
+        next(border for border, held in buckets if held >= share * count) for share in (0.5, 0.95, 0.99)
+    ]
+    return "p50 {:g} ms, p95 {:g} ms, p99 {:g} ms".format(*(1000 * border for border in borders))

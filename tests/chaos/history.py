@@ -1,0 +1,84 @@
+"""What a client sent and heard in one session, as records. The checks are in `laws`."""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass, field
+
+import msgspec
+
+from tests.chaos.script import FRAME_MS, Script
+
+
+class Sentence(msgspec.Struct, frozen=True):
+    """Locked text; times are milliseconds from START."""
+
+    id: int
+    text: str
+    start: int
+    end: int
+    endpoint: int
+    reason: str
+
+
+class Message(msgspec.Struct, frozen=True):
+    """Any message of the server: an event, or a result (`event` is None)."""
+
+    seq: int
+    event: str | None = None
+    session_id: str | None = None
+    worker: str | None = None
+    code: str | None = None
+    sentences: tuple[Sentence, ...] = ()
+    partial: str = ""
+    partial_start_ms: int = 0
+    duration_ms: int = 0
+    is_final: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """`at`: monotonic seconds."""
+
+    at: float
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """`sent_at`: when each frame of the script was on its way, monotonic seconds; shorter than the script
+    if the session ended before it. `close_code`: the server's, None if the client closed first, 1006 if
+    nobody said why.
+    """
+
+    script: Script
+    # Too long to be shown: every result repeats all sentences.
+    sent_at: array[float] = field(repr=False)
+    received: tuple[Received, ...] = field(repr=False)
+    close_code: int | None = None
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        return tuple(received.message for received in self.received)
+
+    @property
+    def results(self) -> tuple[Message, ...]:
+        return tuple(message for message in self.messages if message.event is None)
+
+    @property
+    def locked(self) -> tuple[Sentence, ...]:
+        """All sentences, as the last result tells them."""
+        results = self.results
+        return results[-1].sentences if results else ()
+
+    @property
+    def stopped(self) -> bool:
+        return any(message.event == "stopped" for message in self.messages)
+
+    @property
+    def heard_ms(self) -> int:
+        """How much audio was sent."""
+        return len(self.sent_at) * FRAME_MS
+
+    def events(self, name: str) -> tuple[Received, ...]:
+        return tuple(received for received in self.received if received.message.event == name)

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+
+from tests.chaos.figures import Run, behind, lateness, moves, quantile, rows
+from tests.chaos.history import History
+from tests.chaos.trouble import Blow
+from tests.support.exposition import Metrics
+from tests.unit.chaos.history_rig import SCRIPT, WORKER, event, good, history_of
+
+
+def moved_history(*before: str) -> History:
+    """`moved` comes at 0.01 s."""
+    messages = [event("started"), *(event(name) for name in before), event("moved", worker="2")]
+    return history_of([*messages, event("stopped", worker="2")])
+
+
+def gateway_metrics(*seconds: float) -> Metrics:
+    registry = CollectorRegistry()
+    Counter("asr_replayed_audio_seconds", ".", registry=registry).inc(7)
+    histogram = Histogram("asr_session_move_seconds", ".", buckets=(0.001, 0.01, 0.1), registry=registry)
+    for each in seconds:
+        histogram.observe(each)
+    return Metrics(generate_latest(registry).decode())
+
+
+def test_a_move_counts_from_the_last_blow_to_the_worker_that_had_the_session() -> None:
+    blows = [Blow(-5.0, WORKER), Blow(-1.0, WORKER), Blow(-0.5, "7"), Blow(3.0, WORKER)]
+    [move] = moves(moved_history(), blows)
+    assert (move.session, move.waited) == (SCRIPT.number, False)
+    assert move.seconds == pytest.approx(1.01)
+
+
+def test_a_session_that_heard_degraded_waited_for_a_worker() -> None:
+    [move] = moves(moved_history("degraded"), [Blow(-1.0, WORKER)])
+    assert move.waited
+
+
+def test_a_move_that_nobody_caused_is_none() -> None:
+    assert not list(moves(moved_history(), [Blow(-1.0, "7")]))
+
+
+def test_a_sentence_is_late_by_the_time_since_its_endpoint_was_sent() -> None:
+    history = good()
+    late = list(lateness(history))
+    assert late == pytest.approx([0.01] * len(history.locked))
+
+
+def test_a_client_on_time_is_not_behind() -> None:
+    history = good()
+    assert behind(history) == pytest.approx(0)
+    history.sent_at[7] += 0.25
+    assert behind(history) == pytest.approx(0.25)
+
+
+@pytest.mark.parametrize(("share", "value"), [(0.01, 1), (0.5, 2), (0.51, 3), (0.75, 3), (1.0, 4)])
+def test_a_quantile_is_a_value_that_was_there(share: float, value: float) -> None:
+    assert quantile([4, 2, 1, 3], share) == value
+
+
+def test_of_nothing_there_is_no_quantile() -> None:
+    assert math.isnan(quantile([], 0.5))
+
+
+def test_the_table_has_all_figures() -> None:
+    blows = (Blow(-1.0, WORKER),)
+    run = Run((moved_history(), good()), blows, gateway_metrics(*[0.002] * 98, 0.0005, 0.05))
+    table = dict(rows(run, violations=0))
+    assert table["sessions"].startswith("2, ")
+    assert table["blows to workers"] == "1"
+    assert table["moves"] == "2"
+    assert table["of those, none there at first"] == "0"
+    assert table["audio heard again"] == "7 s"
+    assert table["move at the gateway, at most"] == "p50 10 ms, p95 10 ms, p99 10 ms"
+    assert table["blow to `moved`, none there"] == "none"
+    assert table["violations"] == "0"
+
+
+def test_without_moves_the_gateway_has_no_times() -> None:
+    assert dict(rows(Run((good(),), (), gateway_metrics()), 0))["move at the gateway, at most"] == "none"
