@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,13 +15,20 @@ ARRIVAL_S: Final = 0.087
 @dataclass(frozen=True, slots=True)
 class Size:
     """`seconds_per_kill`: a worker that is killed often is away for 7 s each time, so with less than 2 s from
-    kill to kill there is mostly none."""
+    kill to kill there is mostly none. `decode_ms`: of each text, one after another in a worker; for that long
+    a worker can be killed in the middle of it."""
 
     sessions: int
     kills: int
     seconds_per_kill: float
     stops: int
     stop_s: float
+    decode_ms: int
+
+    @property
+    def environ(self) -> Mapping[str, str]:
+        """What the workers' engine is told."""
+        return {"SCRIPTED_ENGINE_DELAY_MS": str(self.decode_ms)}
 
     @property
     def arrivals_s(self) -> float:
@@ -44,6 +52,7 @@ def _from_environment() -> Size:
         seconds_per_kill=float(given("CHAOS_SECONDS_PER_KILL", "3")),
         stops=int(given("CHAOS_STOPS", "1")),
         stop_s=float(given("CHAOS_STOP_S", "6")),
+        decode_ms=int(given("CHAOS_DECODE_MS", "20")),
     )
 
 

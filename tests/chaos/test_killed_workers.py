@@ -24,7 +24,7 @@ def test_no_history_shows_that_workers_were_killed(judge: Judge) -> None:
     async def trouble(deployment: Deployment, rng: random.Random) -> list[Blow]:
         return await kill(deployment, rng, SIZE.kills, SIZE.killing_s)
 
-    with Deployment(Plan(workers=WORKERS)) as deployment:
+    with Deployment(Plan(workers=WORKERS, environ=SIZE.environ)) as deployment:
         run = asyncio.run(asyncio.wait_for(run_under(deployment, trouble, SIZE.killing_s), _LIMIT_S))
     assert judge(run) == []
     assert all(history.stopped for history in run.histories)

@@ -25,7 +25,7 @@ def test_no_history_shows_that_workers_stood_still(judge: Judge) -> None:
     async def trouble(deployment: Deployment, rng: random.Random) -> list[Blow]:
         return await stand_still(deployment, rng, SIZE.stops, SIZE.stop_s)
 
-    with Deployment(Plan(workers=WORKERS)) as deployment:
+    with Deployment(Plan(workers=WORKERS, environ=SIZE.environ)) as deployment:
         run = asyncio.run(asyncio.wait_for(run_under(deployment, trouble, SIZE.stopping_s), _LIMIT_S))
         restarts = sum(child.restarts for child in deployment.children().values())
     assert judge(run) == []

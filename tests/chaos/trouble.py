@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from cli.supervisor.ops import ChildView
 from common.ops_client import FetchFailed
+from tests.chaos.size import WORKERS
 from tests.support.processes import Deployment
 from tests.support.wire import eventually
 
 _LOOK_AGAIN_S: Final = 0.05
+# Then sessions have nowhere to go until one is started again.
+_ALL_AT_ONCE: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,23 +32,24 @@ class Blow:
 
 
 async def kill(deployment: Deployment, rng: random.Random, count: int, within_s: float) -> list[Blow]:
-    """SIGKILL at random times to one of those that are ready, or to the next that is; fewer than `count` if
-    in the end none was."""
+    """SIGKILL at random times to one of those that are ready, or to the next that is, now and then to all of
+    them; fewer than `count` if in the end none was."""
     began = time.monotonic()
-    blows = []
+    blows: list[Blow] = []
     for after_s in sorted(rng.uniform(0, within_s) for _ in range(count)):
         await asyncio.sleep(began + after_s - time.monotonic())
-        if (blow := await asyncio.to_thread(_kill_one, deployment, rng, began + within_s)) is not None:
-            blows.append(blow)
+        most = WORKERS if rng.random() < _ALL_AT_ONCE else 1
+        most = min(most, count - len(blows))
+        blows += await asyncio.to_thread(_kill_some, deployment, rng, most, began + within_s)
     return blows
 
 
 async def stand_still(deployment: Deployment, rng: random.Random, times: int, seconds: float) -> list[Blow]:
-    """SIGSTOP to one of them, SIGCONT after so long; the next when all are ready again."""
+    """SIGSTOP to one that has sessions, SIGCONT after so long; the next when all are ready again."""
     blows = []
     for _ in range(times):
         await eventually(lambda: len(_ready(deployment)) == deployment.plan.workers, 60, "all are ready")
-        child = rng.choice(await asyncio.to_thread(_ready, deployment))
+        child = rng.choice(await asyncio.to_thread(_serving, deployment))
         assert child.pid is not None
         blows.append(Blow(time.monotonic(), str(child.index)))
         os.kill(child.pid, signal.SIGSTOP)
@@ -57,20 +62,29 @@ async def stand_still(deployment: Deployment, rng: random.Random, times: int, se
     return blows
 
 
-def _kill_one(deployment: Deployment, rng: random.Random, until: float) -> Blow | None:
+def _kill_some(deployment: Deployment, rng: random.Random, most: int, until: float) -> list[Blow]:
+    """At least one, if one is ready in time."""
+    if not most:
+        return []
     while time.monotonic() < until:
-        if ready := _ready(deployment):
-            child = rng.choice(ready)
-            blow = Blow(time.monotonic(), str(child.index))
-            try:
-                if child.pid is not None:
-                    os.kill(child.pid, signal.SIGKILL)
-                    return blow
-            except ProcessLookupError:
-                # It ended by itself between the look and the blow.
-                pass
+        ready = _ready(deployment)
+        if killed := [blow for child in rng.sample(ready, min(most, len(ready))) for blow in _killed(child)]:
+            return killed
         time.sleep(_LOOK_AGAIN_S)
-    return None
+    return []
+
+
+def _killed(child: ChildView) -> Iterator[Blow]:
+    """Nothing if it ended by itself between the look and the blow."""
+    blow = Blow(time.monotonic(), str(child.index))
+    if child.pid is not None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child.pid, signal.SIGKILL)
+            yield blow
+
+
+def _serving(deployment: Deployment) -> Sequence[ChildView]:
+    return [child for child in _ready(deployment) if deployment.sessions(str(child.index))]
 
 
 def _ready(deployment: Deployment) -> Sequence[ChildView]:
