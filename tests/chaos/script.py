@@ -27,8 +27,8 @@ _TURNS_MS: Final = ((1_700, 700), (900, 600), (2_600, 800), (400, 900), (1_300, 
 _ROUND_MS: Final = sum(speech_ms + pause_ms for speech_ms, pause_ms in _TURNS_MS)
 # As much as a segment begins before its speech.
 _LEAD_MS: Final = 300
-# The longest of them is cut in two by a COMMIT.
-_COMMITTED: Final = 2
+# Of these turns each is cut in two by a COMMIT.
+_COMMITTED: Final = frozenset({2, 4})
 _MARK_EVERY: Final = ms_to_samples(100)
 
 
@@ -97,7 +97,7 @@ def _turns(length_ms: int) -> tuple[Turn, ...]:
 
 
 def _commit_ms(number: int, start_ms: int, end_ms: int) -> int:
-    return (start_ms + end_ms) // 2 // FRAME_MS * FRAME_MS if number % len(_TURNS_MS) == _COMMITTED else 0
+    return (start_ms + end_ms) // 2 // FRAME_MS * FRAME_MS if number % len(_TURNS_MS) in _COMMITTED else 0
 
 
 def _speech_ms(turn: int) -> int:

@@ -15,7 +15,7 @@ from tests.chaos.script import FRAME_MS, Script
 from tests.support.engines import scripted_text
 
 SCRIPT: Final = Script(number=3, length_ms=9_000)
-"""Five turns; the third comes back as two sentences."""
+"""Five turns; the third and the fifth come back as two sentences."""
 OTHER: Final = Script(number=4, length_ms=9_000)
 SESSION: Final = "0123456789abcdef"
 WORKER: Final = "1"
