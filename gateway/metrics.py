@@ -63,6 +63,12 @@ class GatewayMetrics:
         self._replayed = Counter(
             "asr_replayed_audio_seconds", "Audio given to a worker again.", ["gateway"], registry=registry
         )
+        self._stale = Counter(
+            "asr_stale_frames",
+            "Frames of workers for sessions that they have no more; nobody hears of them.",
+            ["gateway"],
+            registry=registry,
+        )
         self.connected(0, 0)
 
     def connected(self, connections: int, sessions: int) -> None:
@@ -89,6 +95,9 @@ class GatewayMetrics:
     def taken_up(self, seconds: float) -> None:
         """A session that moved has a worker again."""
         self._taken_up.labels(self._gateway).observe(seconds)
+
+    def stale_frame(self) -> None:
+        self._stale.labels(self._gateway).inc()
 
     def rejected(self, reason: str) -> None:
         self._rejections.labels(self._gateway, reason).inc()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -30,6 +31,7 @@ from gateway.metrics import GatewayMetrics
 from gateway.relay import RelayServices
 from gateway.sockets import CannotListen, bind_socket
 from gateway.websocket import Handler, Request, serve
+from gateway.worker_link import WorkerLink
 from gateway.worker_pool import WorkerPool
 
 log = logging.getLogger(__name__)
@@ -50,9 +52,10 @@ class GatewayProcess:
         self._clock = MonotonicClock()
         self._metrics = GatewayMetrics(str(index))
         self._sessions = LiveSessions(self._metrics)
-        me = (str(index), gateway_metrics_url(settings, index))
+        url = gateway_metrics_url(settings, index)
+        make_link = partial(WorkerLink, str(index), url, self._metrics.stale_frame)
         seed = settings.placement_seed
-        self._pool = WorkerPool(settings.run_dir, settings.workers, seed, me)
+        self._pool = WorkerPool(settings.run_dir, settings.workers, seed, make_link)
         self._doors = make_doors(settings, self._clock)
         self._services = LiveServices(
             relay=RelayServices(self._pool, self._metrics, self._clock, settings.failover_timeout),

@@ -83,8 +83,10 @@ class SessionStream:
 class WorkerLink:
     """Owner of one `LinkTransport`; made anew for every connection to the worker."""
 
-    def __init__(self, gateway: str, metrics_url: str) -> None:
+    def __init__(self, gateway: str, metrics_url: str, stale: Callable[[], None]) -> None:
+        """`stale` is told of each frame for a session that is not, or no more, the worker's."""
         self._own_hello = Hello(LINK_VERSION, gateway, os.getpid(), metrics_url)
+        self._stale = stale
         self._transport: LinkTransport | None = None
         self._streams: dict[int, SessionStream] = {}
         self._last_number = 0
@@ -181,6 +183,7 @@ class WorkerLink:
         stream = self._streams.get(frame.stream)
         if stream is None or frame.epoch != stream.epoch:
             # Said while our CLOSE was on its way, or by a worker that was given up.
+            self._stale()
             return
         if frame.kind in (FrameType.STOPPED, FrameType.FAILED):
             self.forget(frame.stream)

@@ -26,11 +26,10 @@ PING_S: Final = 0.5
 
 
 class WorkerPool:
-    def __init__(self, run_dir: Path, workers: int, seed: str, me: tuple[str, str]) -> None:
-        """`me`: name and metrics address of this gateway."""
+    def __init__(self, run_dir: Path, workers: int, seed: str, make_link: Callable[[], WorkerLink]) -> None:
         self._paths = {str(index): run_dir / f"worker-{index}.sock" for index in range(workers)}
         self._seed = seed
-        self._me = me
+        self._make_link = make_link
         self._links: dict[str, WorkerLink] = {}
         self._seen_ready = asyncio.Event()
         self._waiting: dict[Relayed, None] = {}
@@ -84,7 +83,7 @@ class WorkerPool:
     async def _keep_link(self, worker: str, path: Path) -> None:
         backoff = Backoff(first_s=0.05, limit_s=0.5)
         while True:
-            link = WorkerLink(*self._me)
+            link = self._make_link()
             try:
                 await self._connected(worker, link, path)
                 backoff.reset()

@@ -59,11 +59,15 @@ class Rig:
     """A link whose other end is the test. Needs a running loop."""
 
     def __init__(self) -> None:
-        self.link = WorkerLink("0", "http://127.0.0.1:9400/metrics")
+        self.stale = 0
+        self.link = WorkerLink("0", "http://127.0.0.1:9400/metrics", self._count_stale)
         self.transport = LinkTransport(self.link)
 
     def open(self, listener: Listener) -> SessionStream:
         return self.link.open(listener, SessionOptions(), EPOCH)
+
+    def _count_stale(self) -> None:
+        self.stale += 1
 
     def record(self) -> Callable[[], list[Frame]]:
         """What is sent from now on."""
@@ -140,12 +144,14 @@ def test_of_a_lost_link_who_has_least_to_be_heard_again_hears_first() -> None:
     in_loop(check)
 
 
-def test_a_frame_of_another_epoch_is_dropped() -> None:
+def test_a_frame_of_another_epoch_is_dropped_and_counted() -> None:
     def check(rig: Rig) -> None:
         listener = Listener()
         rig.open(listener)
         rig.hear(FrameType.STOPPED, STOPPED, epoch=EPOCH - 1)
-        assert listener.told == []
+        assert (listener.told, rig.stale) == ([], 1)
+        rig.hear(FrameType.STOPPED, STOPPED)
+        assert (listener.told, rig.stale) == (["Stopped"], 1)
 
     in_loop(check)
 
