@@ -69,6 +69,7 @@ class GatewayMetrics:
             ["gateway"],
             registry=registry,
         )
+        self._stale.labels(gateway)
         self.connected(0, 0)
 
     def connected(self, connections: int, sessions: int) -> None:
