@@ -15,6 +15,8 @@ from typing import Final, NamedTuple
 LENGTHS: Final = (16, 32, 48, 72, 96, 120, 136, 192, 256, 344, 424, 504)
 """In 60-ms frames: 136 is a window of 8 s, 504 a segment of 30 s. Multiples of 8, for attention kernels."""
 ROWS: Final = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64)
+# Looked up for every pair of borders of every batch.
+_ROWS_FOR: Final = tuple(ROWS[bisect_left(ROWS, count)] for count in range(ROWS[-1] + 1))
 MAX_FRAMES: Final = 64 * 136
 """Largest batch in frames: about where the card is full."""
 # What a batch costs besides its frames, in frames. Its launches take as long as the arithmetic of 1,600 (3 ms
@@ -63,14 +65,13 @@ def _cheapest_borders(lengths: Sequence[int]) -> list[int]:
     """Where to divide windows, the longest first: the shortest path from border to border."""
     path = [_Path(0, 0)]
     for end in range(1, len(lengths) + 1):
-        begins = range(max(0, end - ROWS[-1]), end)
-        path.append(
-            min(
-                _Path(path[begin].cost + cost(_rows_for(end - begin), lengths[begin]), begin)
-                for begin in begins
-                if _is_captured(_rows_for(end - begin), lengths[begin])
-            )
+        sizes = ((begin, _rows_for(end - begin)) for begin in range(max(0, end - ROWS[-1]), end))
+        costs = (
+            (path[begin].cost + cost(rows, lengths[begin]), begin)
+            for begin, rows in sizes
+            if _is_captured(rows, lengths[begin])
         )
+        path.append(_Path(*min(costs)))
     borders = [len(lengths)]
     while borders[-1]:
         borders.append(path[borders[-1]].begin)
@@ -85,7 +86,7 @@ class _Path(NamedTuple):
 
 
 def _rows_for(count: int) -> int:
-    return ROWS[bisect_left(ROWS, count)]
+    return _ROWS_FOR[count]
 
 
 def _is_captured(rows: int, length: int) -> bool:
