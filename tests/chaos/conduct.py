@@ -11,20 +11,38 @@ from tests.chaos.figures import Run
 from tests.chaos.history import History
 from tests.chaos.laws import check
 from tests.chaos.recorder import record
-from tests.chaos.script import SCHEDULE, Script
+from tests.chaos.script import Script
 from tests.chaos.size import ARRIVAL_S, SIZE
 from tests.chaos.trouble import Blow
 from tests.chaos.violations import Violation
 from tests.support.processes import Deployment
-from tests.support.trouble import SEED
+from tests.support.trouble import SCHEDULE, SEED
 
 _CALM_S: Final = 1.0
 """From the last START to the first blow."""
 
+# For the last answers, and for a machine that is busy; pytest's own limit has booting besides.
+_SLACK_S: Final = 180.0
+
 Trouble = Callable[[Deployment, random.Random], Awaitable[list[Blow]]]
 
 
-async def run_under(deployment: Deployment, trouble: Trouble, seconds: float) -> Run:
+def limit_s(seconds: float) -> float:
+    """Of a run with so many seconds of trouble."""
+    return SIZE.arrivals_s + seconds + _SLACK_S
+
+
+def run_under(deployment: Deployment, trouble: Trouble, seconds: float) -> Run:
+    """Raises `TimeoutError`."""
+
+    async def bounded() -> Run:
+        async with asyncio.timeout(limit_s(seconds)):
+            return await _run_under(deployment, trouble, seconds)
+
+    return asyncio.run(bounded())
+
+
+async def _run_under(deployment: Deployment, trouble: Trouble, seconds: float) -> Run:
     """`seconds`: for which there is trouble. All sessions live when it begins; they end one after another, as
     they came, while there is still some."""
     length_ms = round(1000 * (_CALM_S + seconds))

@@ -15,16 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from common.audio import SAMPLES_PER_MS, float_to_pcm16, ms_to_samples
+from tests.support.trouble import TURNS_MS
 from tests.support.wire import speech
 
 FRAME_MS: Final = 100
 FRAME_BYTES: Final = FRAME_MS * SAMPLES_PER_MS * 2
-SCHEDULE: Final = "inf:500"
-"""The silence schedule of these sessions: every pause below ends a segment, no other does."""
-
-# Speech and the pause behind it, over and over; not in step with frames and hops.
-_TURNS_MS: Final = ((1_700, 700), (900, 600), (2_600, 800), (400, 900), (1_300, 650))
-_ROUND_MS: Final = sum(speech_ms + pause_ms for speech_ms, pause_ms in _TURNS_MS)
+_ROUND_MS: Final = sum(speech_ms + pause_ms for speech_ms, pause_ms in TURNS_MS)
 # As much as a segment begins before its speech.
 _LEAD_MS: Final = 300
 # Of these turns each is cut in two by a COMMIT.
@@ -97,20 +93,20 @@ def _turns(length_ms: int) -> tuple[Turn, ...]:
 
 
 def _commit_ms(number: int, start_ms: int, end_ms: int) -> int:
-    return (start_ms + end_ms) // 2 // FRAME_MS * FRAME_MS if number % len(_TURNS_MS) in _COMMITTED else 0
+    return (start_ms + end_ms) // 2 // FRAME_MS * FRAME_MS if number % len(TURNS_MS) in _COMMITTED else 0
 
 
 def _speech_ms(turn: int) -> int:
-    return _TURNS_MS[turn % len(_TURNS_MS)][0]
+    return TURNS_MS[turn % len(TURNS_MS)][0]
 
 
 def _pause_ms(turn: int) -> int:
-    return _TURNS_MS[turn % len(_TURNS_MS)][1]
+    return TURNS_MS[turn % len(TURNS_MS)][1]
 
 
 def _first_turn(at_ms: int) -> int:
     """No turn before this one reaches `at_ms`."""
-    return max(0, (at_ms - _LEAD_MS) // _ROUND_MS) * len(_TURNS_MS)
+    return max(0, (at_ms - _LEAD_MS) // _ROUND_MS) * len(TURNS_MS)
 
 
 @lru_cache(maxsize=1_024)

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-WORKERS: Final = 4
 # Clients do not come and go at once, and none is in step with another.
 ARRIVAL_S: Final = 0.087
 

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 from typing import Final
 
 import pytest
 
-from tests.chaos.conduct import run_under
+from tests.chaos.conduct import limit_s, run_under
 from tests.chaos.conftest import Judge
-from tests.chaos.size import SIZE, WORKERS
+from tests.chaos.size import SIZE
 from tests.chaos.trouble import Blow, stand_still
 from tests.support.processes import Deployment, Plan
+from tests.support.trouble import WORKERS
 
 STALL_S: Final = 4.0
 """Longest that a session may wait for another worker: silence of 3 s on a link is a loss."""
-_LIMIT_S: Final = SIZE.arrivals_s + SIZE.stopping_s + 180
 
-pytestmark = [pytest.mark.fault, pytest.mark.timeout(_LIMIT_S + 120)]
+pytestmark = [pytest.mark.fault, pytest.mark.timeout(limit_s(SIZE.stopping_s) + 120)]
 
 
 def test_no_history_shows_that_workers_stood_still(judge: Judge) -> None:
@@ -26,7 +25,7 @@ def test_no_history_shows_that_workers_stood_still(judge: Judge) -> None:
         return await stand_still(deployment, rng, SIZE.stops, SIZE.stop_s)
 
     with Deployment(Plan(workers=WORKERS, environ=SIZE.environ)) as deployment:
-        run = asyncio.run(asyncio.wait_for(run_under(deployment, trouble, SIZE.stopping_s), _LIMIT_S))
+        run = run_under(deployment, trouble, SIZE.stopping_s)
         restarts = sum(child.restarts for child in deployment.children().values())
     assert judge(run) == []
     assert all(history.stopped for history in run.histories)

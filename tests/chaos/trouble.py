@@ -14,8 +14,8 @@ from typing import Final
 
 from cli.supervisor.ops import ChildView
 from common.ops_client import FetchFailed
-from tests.chaos.size import WORKERS
 from tests.support.processes import Deployment
+from tests.support.trouble import WORKERS
 from tests.support.wire import eventually
 
 _LOOK_AGAIN_S: Final = 0.05

@@ -24,9 +24,10 @@ from tests.support.wire import Message, Session, speech, whole_session
 SEED: Final = int(os.environ.get("CHAOS_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 32)
 WORKERS: Final = 4
 SESSIONS: Final = 24
-# Different sounds and lengths, so that nobody's text is anybody else's.
+# Speech and the pause behind it; not in step with frames and hops.
 TURNS_MS: Final = ((1_700, 700), (900, 600), (2_600, 800), (400, 900), (1_300, 650))
 SCHEDULE: Final = "inf:500"
+"""The silence schedule: each of these pauses ends a segment, no other does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ Trouble = Callable[[Deployment, random.Random], Coroutine[Any, Any, None]]
 
 
 def turns(number: int) -> bytes:
+    """Each as loud as no other, so that nobody's text is anybody else's."""
     pieces = []
     for turn, (speech_ms, silence_ms) in enumerate(TURNS_MS):
         loudness = 1 - (number * len(TURNS_MS) + turn) / 400
