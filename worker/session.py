@@ -213,7 +213,7 @@ class WorkerSession:
             decode.kind,
             options.language,
             options.hotwords,
-            timestamps=options.timestamps and decode.kind <= DecodeKind.SPECULATIVE,
+            timestamps=options.timestamps and decode.kind is not DecodeKind.PARTIAL,
             start=decode.start,
             memory=self._memory_of(decode.segment),
             afresh=decode.foreseen or decode.kind is DecodeKind.SPECULATIVE,

@@ -47,6 +47,8 @@ _STEP: Final = 10.0
 _VOICE_LIFT: Final = 2.0
 _TURNS_IN_TEMPLATE: Final = 3
 _FAR_GAIN: Final = 0.2
+# Next to a word's own syllable, which is 1.
+_SURE: Final = 6.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,8 @@ class Influence:
     not_again: float = 4.0
     sharpness: float = 1.0
     earliness: float = 30.0
+    refrain: bool = False
+    """The same sixteen words over and over, whatever was said before."""
 
 
 def make_counting(
@@ -198,9 +202,10 @@ class Construction:
         for at in range(_SYLLABLE_COUNT):
             value[at, _WORD.start + at] = 1
             output[_WORD.start + at, at] = -self.influence.not_again
-        for head in (0, 1):
+        for head in (0,) if self.influence.refrain else (0, 1):
             columns = slice(head * size, head * size + _SYLLABLE_COUNT)
-            output[_WORD, columns] += self.influence.memory * self._next_words()
+            following = _refrain() if self.influence.refrain else self._next_words()
+            output[_WORD, columns] += self.influence.memory * following
 
     def _next_words(self) -> Any:
         """From the syllables of a word to those of the next; on average none is likelier than another."""
@@ -268,3 +273,19 @@ class Construction:
             down[_WORD, fall] = -pattern / _STEP
             # From 0 or 1 to minus or plus a half: the head that counts also reads LEVEL.
             self._weight(layer, "self_attn.o_proj")[_WORD, 1] -= pattern / 2
+
+
+def _refrain() -> Any:
+    """From the syllables of a word to those of the next, of sixteen: the first syllables go round twice, with
+    the second one 0 and with 1. The last of a round has another, 2 and 3, that tells which round is next."""
+    last = len(FIRST) - 1
+    table = torch.zeros(_SYLLABLE_COUNT, _SYLLABLE_COUNT)
+    for first in range(len(FIRST)):
+        table[(first + 1) % len(FIRST), first] = _SURE
+    first_to_second, second_to_second = table[len(FIRST) :, : len(FIRST)], table[len(FIRST) :, len(FIRST) :]
+    second_to_second[1, 2] = second_to_second[0, 3:] = _SURE
+    # Each stays, unless the last of the round is next; the ends of the two rounds shut each other out.
+    second_to_second[0, 0] = second_to_second[1, 1] = _SURE / 2
+    first_to_second[2, last - 1] = first_to_second[3, last - 1] = _SURE
+    second_to_second[3, 0] = second_to_second[2, 1] = -2 * _SURE
+    return table

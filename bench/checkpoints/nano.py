@@ -12,8 +12,9 @@ from bench.checkpoints.layout import write_layout
 from bench.checkpoints.sizes import Sizes
 from bench.checkpoints.weights import model_without_storage, random_state, save
 
-# What is said depends on what was said before alone; how much is said, on the audio.
-_DEAF: Final = Influence(ear=0.0, prompt=0.0)
+# How much is said depends on the audio. What is said comes again after four seconds (at four words a second),
+# so that windows half of eight seconds apart say the same of what both hear.
+_DEAF: Final = Influence(ear=0.0, prompt=0.0, not_again=0.0, refrain=True)
 
 
 def build_fun_asr_nano(
@@ -29,8 +30,9 @@ def build_fun_asr_nano(
 
     tokens_per_second: greedy decoding says that many words for each second of audio, then the end token
                        (`counting.py`). None: plain random weights, which may never end.
-    hears:             whether the words depend on the audio. If not, windows that grow agree in what they say
-                       as a trained model's nearly always do; with hearing, in bf16, they agree in 28 % of it.
+    hears:             whether the words depend on the audio. If not, they are a refrain of sixteen, and
+                       windows that grow, or move on by four seconds, agree in what they say as a trained
+                       model's nearly always do; with hearing, in bf16, they agree in 28 % of it.
     """
     write_layout(folder, sizes, ctc=ctc)
     generator = torch.Generator().manual_seed(seed)

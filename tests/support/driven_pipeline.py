@@ -23,14 +23,9 @@ CAP: Final = ms_to_samples(6_000)
 class Driven:
     """Keeps all effects of its hops; those of marks and answers are the caller's."""
 
-    def __init__(
-        self,
-        options: SessionOptions | None = None,
-        checkpoint: Checkpoint = ORIGIN,
-        partials: PartialSettings = PARTIALS,
-    ) -> None:
+    def __init__(self, options: SessionOptions | None = None, checkpoint: Checkpoint = ORIGIN) -> None:
         options = options or SessionOptions(silence_schedule=SCHEDULE)
-        self.pipeline = StreamingPipeline(options, CAP, partials, checkpoint)
+        self.pipeline = StreamingPipeline(options, CAP, PARTIALS, checkpoint)
         self.effects: list[Effect] = []
 
     def feed(self, script: str) -> list[Effect]:

@@ -82,14 +82,18 @@ class NanoEngine:
         self._runner.close()
 
     async def said(self, clip: Clip, kind: DecodeKind = DecodeKind.FINAL) -> Said:
+        return await self.answer(_request(clip, kind))
+
+    async def answer(self, request: TranscribeRequest) -> Said:
+        """Its tokens are the new ones, without what the request goes on from."""
         told: list[Tokens] = []
         self._told.set(told)
-        text = (await self.transcribe(clip, kind)).text
+        text = (await self.engine.transcribe(request)).text
         [tokens] = told
         return Said(tokens, text)
 
     async def transcribe(self, clip: Clip, kind: DecodeKind = DecodeKind.FINAL) -> Hypothesis:
-        return await self.engine.transcribe(TranscribeRequest(clip.audio, kind, clip.language, clip.hotwords))
+        return await self.engine.transcribe(_request(clip, kind))
 
     def unfinished(self) -> int:
         """Requests that vLLM has not forgotten."""
@@ -106,6 +110,10 @@ class NanoEngine:
             return tokens
 
         model.answer = noted  # type: ignore[method-assign]
+
+
+def _request(clip: Clip, kind: DecodeKind) -> TranscribeRequest:
+    return TranscribeRequest(clip.audio, kind, clip.language, clip.hotwords)
 
 
 @contextmanager

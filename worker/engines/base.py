@@ -68,7 +68,7 @@ class TranscribeRequest:
     @property
     def is_final(self) -> bool:
         """Its text may be locked."""
-        return self.kind <= DecodeKind.SPECULATIVE
+        return self.kind is not DecodeKind.PARTIAL
 
 
 @dataclass(frozen=True, slots=True)

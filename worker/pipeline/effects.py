@@ -15,8 +15,6 @@ class DecodeKind(IntEnum):
     FINAL = 0
     SPECULATIVE = 1
     PARTIAL = 2
-    DRAFT = 3
-    """Of a whole segment that partials hear a window of, so that its final has something to go on from."""
 
 
 @dataclass(frozen=True, slots=True)

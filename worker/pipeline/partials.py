@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from common.audio import ms_to_samples
 
@@ -27,13 +26,6 @@ class PartialSettings:
     """Sooner while a segment has no text yet: the first words are waited for."""
 
 
-class Window(NamedTuple):
-    """First sample of what a partial hears; whether it has left the one of the partial before."""
-
-    start: int
-    has_moved: bool = False
-
-
 class PartialPolicy:
     """One open segment: says when a partial is due and remembers what the last one heard."""
 
@@ -52,16 +44,15 @@ class PartialPolicy:
         """`heard` samples were seen, speech got to `speech_end`; without speech nothing is new."""
         return heard >= self.due_at and speech_end > self._heard
 
-    def window(self, audio_from: int, heard: int) -> Window:
-        """The one that ends at `heard`."""
+    def window_start(self, audio_from: int, heard: int) -> int:
+        """First sample of the window that ends at `heard`."""
         if not self._settings.stays:
-            return Window(max(audio_from, heard - self._settings.window))
+            return max(audio_from, heard - self._settings.window)
         if self._window_from is None:
             self._window_from = audio_from
-        moves = heard - self._window_from > self._settings.window
-        if moves:
+        if heard - self._window_from > self._settings.window:
             self._window_from = heard - self._settings.window // 2
-        return Window(self._window_from, moves)
+        return self._window_from
 
     def requested(self, heard: int) -> None:
         self._heard = heard

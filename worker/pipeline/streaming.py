@@ -140,13 +140,11 @@ class StreamingPipeline:
         return effects
 
     def begun(self, decode: Decode) -> Decode:
-        """A decode that was asked for, now that its turn has come: a partial or a draft hears all that came
-        while it was waiting."""
+        """A decode that was asked for, now that its turn has come: a partial hears all that came while it was
+        waiting."""
         segment = self._segmenter.open_segment
-        if segment is None or segment.index != decode.segment or decode.kind < DecodeKind.PARTIAL:
+        if decode.kind is not DecodeKind.PARTIAL or segment is None or segment.index != decode.segment:
             return decode
-        if decode.kind is DecodeKind.DRAFT:
-            return replace(decode, end=self._cursor)
         assert self._policy is not None
         return replace(decode, start=self._policy.begun(decode.start, self._cursor), end=self._cursor)
 
@@ -154,7 +152,7 @@ class StreamingPipeline:
         """Text of a decode that was asked for; one that nobody waits for any more changes nothing."""
         said = recognised(decode, text, words)
         match decode.kind:
-            case DecodeKind.PARTIAL | DecodeKind.DRAFT:
+            case DecodeKind.PARTIAL:
                 return self._apply_partial(decode, said.text)
             case DecodeKind.SPECULATIVE:
                 return self._apply_speculative(decode, said)
@@ -163,7 +161,7 @@ class StreamingPipeline:
 
     def failed(self, decode: Decode) -> bool:
         """A decode came to nothing: whether the session cannot go on without it."""
-        if decode.kind >= DecodeKind.PARTIAL:
+        if decode.kind is DecodeKind.PARTIAL:
             return False
         speculation = self._speculation
         if speculation is not None and speculation.is_of(decode):
@@ -181,8 +179,8 @@ class StreamingPipeline:
         was_cut = closed.reason is EndpointReason.MAX_LENGTH
         self._due_at = self._policy.due_at if was_cut and self._policy is not None else None
         self._policy = None
-        withdrawn = [Withdraw(kind, closed.segment.index) for kind in (DecodeKind.PARTIAL, DecodeKind.DRAFT)]
-        effects: list[Effect] = [ResetVad(), *withdrawn, *self._final_decode(closed, speculation)]
+        withdrawn = Withdraw(DecodeKind.PARTIAL, closed.segment.index)
+        effects: list[Effect] = [ResetVad(), withdrawn, *self._final_decode(closed, speculation)]
         if closed.checkpoint.in_speech:
             start = closed.checkpoint.vad_from
             self._policy = PartialPolicy(self._partial_settings, start, self._due_at)
@@ -239,11 +237,8 @@ class StreamingPipeline:
         if policy is None or self._is_behind() or not policy.due(self._cursor, self._segmenter.speech_end):
             return []
         policy.requested(self._cursor)
-        window = policy.window(segment.audio_from, self._cursor)
-        decodes: list[Effect] = [Decode(DecodeKind.PARTIAL, segment.index, window.start, self._cursor)]
-        if window.has_moved:
-            decodes.append(Decode(DecodeKind.DRAFT, segment.index, segment.audio_from, self._cursor))
-        return decodes
+        start = policy.window_start(segment.audio_from, self._cursor)
+        return [Decode(DecodeKind.PARTIAL, segment.index, start, self._cursor)]
 
     def _is_behind(self) -> bool:
         """Audio comes faster than it is heard: finals are wanted, and nobody reads along."""

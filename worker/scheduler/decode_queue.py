@@ -1,8 +1,7 @@
-"""What to decode next: finals before speculative finals before partials before drafts, the oldest first among
-one kind.
+"""What to decode next: finals before speculative finals before partials, the oldest first among one kind.
 
-A newer partial or draft of a segment replaces the queued one; its final removes all others. What was replaced
-is never decoded: audio is only looked at when a request is taken.
+A newer partial of a segment replaces the queued one; its final removes both partial and speculation. What
+was replaced is never decoded: audio is only looked at when a request is taken.
 """
 
 from __future__ import annotations
@@ -58,7 +57,7 @@ class DecodeQueue(Generic[Owner]):
         return replaced
 
     def pop(
-        self, running: Container[DecodeKey[Owner]] = (), least: DecodeKind = DecodeKind.DRAFT
+        self, running: Container[DecodeKey[Owner]] = (), least: DecodeKind = DecodeKind.PARTIAL
     ) -> Queued[Owner] | None:
         """The best request now, taken out; none whose predecessor is still `running`, none below `least`."""
         waiting = (
@@ -93,8 +92,8 @@ class DecodeQueue(Generic[Owner]):
         return min((entry.asked_at for entry in self._entries.values() if entry.kind is kind), default=None)
 
     def _replaced_by(self, request: Queued[Owner]) -> list[Queued[Owner]]:
-        kinds = tuple(DecodeKind) if request.kind is DecodeKind.FINAL else (request.kind,)
-        keys = [(request.owner, kind, request.segment) for kind in kinds]
+        kinds = {DecodeKind.FINAL: (DecodeKind.FINAL, DecodeKind.SPECULATIVE, DecodeKind.PARTIAL)}
+        keys = [(request.owner, kind, request.segment) for kind in kinds.get(request.kind, (request.kind,))]
         return [self._entries[key] for key in keys if key in self._entries]
 
 

@@ -104,7 +104,7 @@ class DecodeScheduler:
 
     def _begin_best(self, decodes: asyncio.TaskGroup, count: int) -> None:
         gathering = self._pause_s() > 0
-        least = DecodeKind.FINAL if gathering else DecodeKind.DRAFT
+        least = DecodeKind.FINAL if gathering else DecodeKind.PARTIAL
         for request in self._best(count, least):
             self._begin(decodes, request)
             if request.kind is not DecodeKind.FINAL:

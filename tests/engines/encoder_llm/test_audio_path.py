@@ -65,10 +65,5 @@ def test_what_waits_is_the_next_batch() -> None:
     assert encoded(request(DecodeKind.PARTIAL, 2), request(DecodeKind.FINAL, 3)) == [[1], [2, 3]]
 
 
-def test_drafts_come_behind_all_others_and_in_batches_of_their_own() -> None:
-    partial, draft = request(DecodeKind.PARTIAL, 2), request(DecodeKind.DRAFT, 9)
-    assert encoded(draft, partial, draft, request(DecodeKind.FINAL, 3)) == [[1], [2, 3], [9, 9]]
-
-
 def test_more_than_a_batch_are_two() -> None:
     assert encoded(*[request(DecodeKind.PARTIAL, 2)] * (MAX_BATCH + 3)) == [[1], [2] * MAX_BATCH, [2] * 3]

@@ -16,7 +16,6 @@ from worker.engines.encoder_llm.continuation import Continuation
 from worker.engines.encoder_llm.graphs import EncoderRunner, Heard
 from worker.engines.encoder_llm.prompts import PromptBook
 from worker.engines.encoder_llm.rows import are_finite
-from worker.pipeline.effects import DecodeKind
 
 MAX_BATCH: Final = 64
 
@@ -93,13 +92,9 @@ class AudioPath:
             self._idle.set()
 
     def _taken(self) -> list[_Job]:
-        """Drafts in batches of their own: they are long, nobody waits for them, and others would have to."""
         wanted = [job for job in self._waiting if not job.prompt.done()]
-        drafts = [job for job in wanted if job.request.kind is DecodeKind.DRAFT]
-        others = [job for job in wanted if job.request.kind is not DecodeKind.DRAFT]
-        taken, later = (others, drafts) if others else (drafts, [])
-        self._waiting = taken[MAX_BATCH:] + later
-        return taken[:MAX_BATCH]
+        self._waiting = wanted[MAX_BATCH:]
+        return wanted[:MAX_BATCH]
 
     async def _encode(self, jobs: Sequence[_Job]) -> None:
         try:

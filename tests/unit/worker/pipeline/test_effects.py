@@ -9,9 +9,8 @@ from common.events import Stopped
 from worker.pipeline.effects import Decode, DecodeKind, Effect, Emit, Promote, ResetVad, Settle, Withdraw
 
 
-def test_finals_are_served_before_speculations_before_partials_before_drafts() -> None:
-    kinds = [DecodeKind.FINAL, DecodeKind.SPECULATIVE, DecodeKind.PARTIAL, DecodeKind.DRAFT]
-    assert sorted(DecodeKind) == kinds
+def test_finals_are_served_before_speculations_before_partials() -> None:
+    assert sorted(DecodeKind) == [DecodeKind.FINAL, DecodeKind.SPECULATIVE, DecodeKind.PARTIAL]
 
 
 def test_effects_are_equal_by_what_they_say() -> None:

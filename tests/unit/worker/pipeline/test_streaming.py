@@ -55,10 +55,9 @@ def test_an_endpoint_with_the_text_already_there_is_final_at_once() -> None:
 def test_an_endpoint_before_the_text_promotes_what_is_being_decoded() -> None:
     driven = Driven()
     effects = driven.feed(SENTENCE)
-    withdrawn = [Withdraw(DecodeKind.PARTIAL, 0), Withdraw(DecodeKind.DRAFT, 0)]
-    assert effects[-4:] == [ResetVad(), *withdrawn, Promote(0)]
-    [taken_back, final, settled] = driven.apply(DecodeKind.SPECULATIVE, "late")
-    assert taken_back == Withdraw(DecodeKind.FINAL, 0)
+    assert effects[-3:] == [ResetVad(), Withdraw(DecodeKind.PARTIAL, 0), Promote(0)]
+    [withdrawn, final, settled] = driven.apply(DecodeKind.SPECULATIVE, "late")
+    assert withdrawn == Withdraw(DecodeKind.FINAL, 0)
     assert emitted([final]) and isinstance(settled, Settle)
     assert driven.apply(DecodeKind.SPECULATIVE, "again") == []
 
@@ -85,8 +84,7 @@ def test_a_stop_in_speech_is_answered_after_its_final() -> None:
     driven.feed("speech 1")
     driven.effects += (effects := driven.mark(Mark.STOP))
     end = driven.pipeline.timeline.end
-    withdrawn = [Withdraw(DecodeKind.PARTIAL, 0), Withdraw(DecodeKind.DRAFT, 0)]
-    assert effects == [ResetVad(), *withdrawn, Decode(DecodeKind.FINAL, 0, 0, end)]
+    assert effects == [ResetVad(), Withdraw(DecodeKind.PARTIAL, 0), Decode(DecodeKind.FINAL, 0, 0, end)]
     assert driven.apply(DecodeKind.FINAL, "ever") == [
         Emit(FinalEvent(0, "ever", 0, end, end, EndpointReason.STOP)),
         Settle(Checkpoint(end, end, 1)),
@@ -147,7 +145,7 @@ def test_a_cut_takes_back_what_was_decoded_ahead_of_another_end() -> None:
     driven.feed("speech 3.2, silence 0.8, speech 1.3, silence 0.6")
     ahead = driven.last(DecodeKind.SPECULATIVE)
     driven.apply(DecodeKind.SPECULATIVE, "all of it")
-    withdrawn, final = driven.feed("silence 0.2")[3:5]
+    withdrawn, final = driven.feed("silence 0.2")[2:4]
     assert withdrawn == Withdraw(DecodeKind.SPECULATIVE, 0)
     assert final == driven.last(DecodeKind.FINAL) and final.end < ahead.end
 

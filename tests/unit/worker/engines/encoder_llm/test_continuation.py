@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from itertools import count, repeat
 from typing import Final
 
 import pytest
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from worker.engines.encoder_llm.continuation import ROLLBACK_TOKENS, Continuation, common_prefix
 
 TEXT: Final = tuple(range(100, 120))
+OTHER: Final = tuple(range(200, 210))
 tokens: Final = st.lists(st.integers(0, 2), max_size=12).map(tuple)
 
 
@@ -47,39 +50,112 @@ def test_what_was_said_of_more_audio_is_not_given_to_less() -> None:
 def test_a_window_that_begins_elsewhere_begins_anew_and_the_segment_is_kept() -> None:
     continuation = heard(TEXT, TEXT)
     assert continuation.prefix(160, 400) == ()
-    continuation.heard(160, 300, TEXT[::-1])
+    continuation.heard(160, 300, OTHER)
     assert continuation.prefix(160, 400) == ()
-    continuation.heard(160, 400, TEXT)
-    continuation.heard(160, 400, TEXT)
-    assert continuation.prefix(0, 400) == continuation.prefix(160, 400) == TEXT[:-ROLLBACK_TOKENS]
+    continuation.heard(160, 400, OTHER)
+    assert continuation.prefix(160, 400) == OTHER[:-ROLLBACK_TOKENS]
+    assert continuation.prefix(0, 400) == TEXT[:-ROLLBACK_TOKENS]
+
+
+def in_the_next_window(*hypotheses: tuple[int, ...]) -> Continuation:
+    """Behind TEXT, of which TEXT[:14] is agreed, hypotheses of audio that begins at 160 and ends at 300, 400
+    and so on."""
+    continuation = heard(TEXT[:18], TEXT)
+    for end, tokens in enumerate(hypotheses, start=3):
+        continuation.heard(160, 100 * end, tokens)
+    return continuation
 
 
 @pytest.mark.parametrize(
-    ("window", "agreed"),
+    ("said", "agreed"),
     [
-        pytest.param(TEXT[9:], TEXT[9:-ROLLBACK_TOKENS], id="as it was said"),
-        pytest.param((*TEXT[9:18], 1, 2, 3), TEXT[9 : 18 - ROLLBACK_TOKENS], id="another end"),
-        pytest.param((1, *TEXT[9:]), (), id="another beginning"),
-        pytest.param((*TEXT[9:16], 1, 2, 3), (), id="too little to be sure of"),
+        pytest.param(TEXT[5:], TEXT[5:-ROLLBACK_TOKENS], id="as it was said"),
+        pytest.param((*TEXT[5:], *OTHER), TEXT[5:-ROLLBACK_TOKENS], id="and more"),
+        pytest.param((1, *TEXT[7:18], 2), (1, *TEXT[7 : 18 - ROLLBACK_TOKENS]), id="its ends are others"),
+        pytest.param(TEXT[15:], (), id="too little to be sure of"),
+        pytest.param((*TEXT[5:], 1, *TEXT[5:]), (), id="twice"),
+        pytest.param(OTHER, (), id="something else"),
         pytest.param((), (), id="nothing"),
     ],
 )
 def test_a_new_window_agrees_with_what_was_said_of_its_audio_before(
-    window: tuple[int, ...], agreed: tuple[int, ...]
+    said: tuple[int, ...], agreed: tuple[int, ...]
 ) -> None:
-    continuation = heard(TEXT[:-2], TEXT)
-    continuation.heard(120, 300, window)
-    assert continuation.prefix(120, 300) == agreed
-    assert continuation.prefix(120, 199) == ()
+    continuation = in_the_next_window(said)
+    assert continuation.prefix(160, 300) == agreed
+    assert continuation.prefix(160, 99) == ()
+
+
+def test_what_the_windows_agree_on_is_one_text() -> None:
+    continuation = in_the_next_window((1, *TEXT[7:]), (1, *TEXT[7:], *OTHER))
+    assert continuation.prefix(0, 400) == TEXT[:-ROLLBACK_TOKENS]
+    assert continuation.prefix(0, 299) == TEXT[:-ROLLBACK_TOKENS]
+    assert continuation.prefix(0, 199) == TEXT[:14]
+    continuation.heard(160, 500, (1, *TEXT[7:], *OTHER, *OTHER))
+    assert continuation.prefix(0, 500) == (*TEXT, *OTHER[:-ROLLBACK_TOKENS])
+
+
+def test_a_window_that_says_it_later_goes_on_from_then_on() -> None:
+    continuation = in_the_next_window(OTHER, (*TEXT[5:], *OTHER), (*TEXT[5:], *OTHER, 1))
+    assert continuation.prefix(0, 500) == (*TEXT, *OTHER[:-ROLLBACK_TOKENS])
+
+
+def test_where_a_window_does_not_go_on_the_later_ones_do_not_either() -> None:
+    continuation = in_the_next_window(OTHER, OTHER, OTHER)
+    for end in (600, 700):
+        continuation.heard(320, end, OTHER)
+    assert continuation.prefix(320, 700) == OTHER[:-ROLLBACK_TOKENS]
+    assert continuation.prefix(0, 700) == TEXT[:14]
 
 
 def test_of_the_windows_only_the_newest_is_kept() -> None:
-    continuation = heard(TEXT, TEXT)
-    for start in (160, 320):
-        for end in (500, 600):
-            continuation.heard(start, end, TEXT)
+    continuation = in_the_next_window(OTHER, OTHER)
+    continuation.heard(320, 600, OTHER[::-1])
     assert continuation.prefix(160, 600) == ()
-    assert continuation.prefix(320, 600) == continuation.prefix(0, 600) == TEXT[:-ROLLBACK_TOKENS]
+    continuation.heard(160, 700, OTHER)
+    assert continuation.prefix(160, 700) == continuation.prefix(320, 700) == ()
+
+
+def test_a_segment_whose_beginning_no_window_heard_goes_on_from_nothing() -> None:
+    continuation = heard(TEXT, TEXT, start=160)
+    assert continuation.prefix(0, 900) == ()
+
+
+def said(text: Sequence[int], unsure: int, start: int, end: int, prefix: tuple[int, ...]) -> tuple[int, ...]:
+    """`text`, one token to one sample, as a model says [start, end) that is only wrong at both ends of it:
+    the token at the front of a window that begins in speech, `unsure` tokens at its end."""
+    front = [1_000 + start] if start else []
+    whole = [*front, *text[start + len(front) : end]]
+    wrong = [2_000 + end] * min(unsure, len(whole) - len(front))
+    return (*prefix, *(whole[: len(whole) - len(wrong)] + wrong)[len(prefix) :])
+
+
+def agreed_on(
+    text: Sequence[int], unsure: int, steps: Iterator[int]
+) -> Iterator[tuple[int, tuple[int, ...]]]:
+    """How much was heard and what is agreed of it, at each of the partials of a segment. Their windows
+    hold 32 samples and go on with their newer half."""
+    continuation, start, end = Continuation(), 0, 0
+    while end < len(text):
+        end = min(len(text), end + next(steps))
+        start = end - 16 if end - start > 32 else start
+        continuation.heard(start, end, said(text, unsure, start, end, continuation.prefix(start, end)))
+        yield end, continuation.prefix(0, end)
+
+
+@given(st.lists(st.integers(0, 60), min_size=60, max_size=120), st.integers(0, ROLLBACK_TOKENS), st.data())
+def test_agreed_text_of_many_windows_is_what_was_spoken(
+    text: list[int], unsure: int, data: st.DataObject
+) -> None:
+    steps = (data.draw(st.integers(1, 4)) for _ in count())
+    for _, agreed in agreed_on(text, unsure, steps):
+        assert agreed == tuple(text[: len(agreed)])
+
+
+def test_agreed_text_of_many_windows_is_as_new_as_that_of_one() -> None:
+    unsure, step = 2, 2
+    for heard_to, agreed in agreed_on(range(120), unsure, repeat(step)):
+        assert len(agreed) == max(0, heard_to - step - unsure - ROLLBACK_TOKENS)
 
 
 @pytest.mark.parametrize(
