@@ -11,7 +11,7 @@ from typing import Final, assert_never
 
 import msgspec
 
-from common.audio import Samples, ms_to_samples, pcm16_samples
+from common.audio import Samples, ms_to_samples, pcm16_samples, seconds_to_samples
 from common.checkpoint import Checkpoint
 from common.clock import Clock
 from common.errors import EngineFailed, InternalError, VoxshardError
@@ -75,12 +75,21 @@ class Services:
 
     def pipeline(self, options: SessionOptions, checkpoint: Checkpoint) -> StreamingPipeline:
         cap_ms = self.settings.segment_cap_ms or self.capabilities.max_segment_ms
-        partials = PartialSettings(
-            interval=ms_to_samples(self.settings.partial_interval_ms),
-            window=ms_to_samples(self.settings.partial_window_ms),
-            stays=self.capabilities.continues_partials,
-        )
+        partials = partial_settings(self.settings, self.capabilities)
         return StreamingPipeline(options, ms_to_samples(cap_ms), partials, checkpoint, self.vad.lag)
+
+
+def partial_settings(settings: Settings, capabilities: EngineCapabilities) -> PartialSettings:
+    """Partials that are to come together wait for anything up to a known time: asked for half of it early,
+    they come half of it early to half of it late, instead of late by all of it."""
+    interval = ms_to_samples(settings.partial_interval_ms)
+    gather = capabilities.gather
+    return PartialSettings(
+        interval=interval,
+        window=ms_to_samples(settings.partial_window_ms),
+        stays=capabilities.continues_partials,
+        lead=None if gather is None else min(seconds_to_samples(gather.most_s / 2), interval // 2),
+    )
 
 
 class WorkerSession:

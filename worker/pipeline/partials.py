@@ -24,6 +24,9 @@ class PartialSettings:
     they have; otherwise it moves along with its end."""
     retry: int = ms_to_samples(160)
     """Sooner while a segment has no text yet: the first words are waited for."""
+    lead: int | None = None
+    """How long before it is due one is asked for, if an engine lets all of them wait for others. None: for as
+    long as the one before had to wait, at most half of the interval."""
 
 
 class PartialPolicy:
@@ -38,6 +41,7 @@ class PartialPolicy:
         if due_at is not None:
             self.due_at = min(self.due_at, max(due_at, segment_start + settings.retry))
         self._has_text = False
+        self._waits = False
         self._window_from: int | None = None
 
     def due(self, heard: int, speech_end: int) -> bool:
@@ -56,19 +60,29 @@ class PartialPolicy:
 
     def requested(self, heard: int) -> None:
         self._heard = heard
+        self._waits = True
         self.due_at = heard + (self._settings.interval if self._has_text else self._settings.retry)
 
     def begun(self, start: int, heard: int) -> int:
-        """A partial asked for from `start` on is decoded only now, up to `heard`: its first sample. The wait
-        does not put the next one off, unless that would hear little that is new."""
+        """A partial asked for from `start` on is decoded only now, up to `heard`: its first sample."""
         self._heard = heard
-        self.due_at = max(self.due_at, heard + self._settings.interval // 2)
+        self._waits = False
+        if self._has_text and self._settings.lead is not None:
+            self.due_at = heard + self._settings.interval - self._settings.lead
+        else:
+            self.due_at = max(self.due_at, heard + self._settings.interval // 2)
         return start if self._settings.stays else max(start, heard - self._settings.window)
+
+    def not_begun(self) -> None:
+        """What was asked for, and whose turn has not come, is asked for no more: another is due at once."""
+        if self._waits:
+            self.due_at = self._heard
+            self._waits = False
 
     def answered(self, text: str) -> None:
         if text and not self._has_text:
             self._has_text = True
-            self.due_at = max(self.due_at, self._heard + self._settings.interval)
+            self.due_at = max(self.due_at, self._heard + self._settings.interval - (self._settings.lead or 0))
 
 
 def speculation_due(silence: int, required: int, tail: int) -> bool:

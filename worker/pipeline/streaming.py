@@ -179,8 +179,9 @@ class StreamingPipeline:
         was_cut = closed.reason is EndpointReason.MAX_LENGTH
         self._due_at = self._policy.due_at if was_cut and self._policy is not None else None
         self._policy = None
-        withdrawn = Withdraw(DecodeKind.PARTIAL, closed.segment.index)
-        effects: list[Effect] = [ResetVad(), withdrawn, *self._final_decode(closed, speculation)]
+        # At a cut somebody speaks on, and a partial that has begun is what they see next.
+        withdrawn = [] if was_cut else [Withdraw(DecodeKind.PARTIAL, closed.segment.index)]
+        effects: list[Effect] = [ResetVad(), *withdrawn, *self._final_decode(closed, speculation)]
         if closed.checkpoint.in_speech:
             start = closed.checkpoint.vad_from
             self._policy = PartialPolicy(self._partial_settings, start, self._due_at)
@@ -222,8 +223,9 @@ class StreamingPipeline:
         if self._speculation is None and speculation_due(silence, required, TAIL):
             audio_to = self._segmenter.speech_end + TAIL
             self._speculation = _Speculation(segment.index, audio_to)
-            withdrawn = Withdraw(DecodeKind.PARTIAL, segment.index)
-            return [withdrawn, Decode(DecodeKind.SPECULATIVE, segment.index, segment.audio_from, audio_to)]
+            if self._policy is not None:
+                self._policy.not_begun()
+            return [Decode(DecodeKind.SPECULATIVE, segment.index, segment.audio_from, audio_to)]
         return self._partial(segment) if self._speculation is None else []
 
     def _withdraw_speculation(self) -> list[Effect]:

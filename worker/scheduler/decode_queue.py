@@ -1,7 +1,7 @@
 """What to decode next: finals before speculative finals before partials, the oldest first among one kind.
 
-A newer partial of a segment replaces the queued one; its final removes both partial and speculation. What
-was replaced is never decoded: audio is only looked at when a request is taken.
+A request replaces the queued ones of its segment that are of its own kind or a lesser one. What was replaced
+is never decoded: audio is only looked at when a request is taken.
 """
 
 from __future__ import annotations
@@ -92,8 +92,8 @@ class DecodeQueue(Generic[Owner]):
         return min((entry.asked_at for entry in self._entries.values() if entry.kind is kind), default=None)
 
     def _replaced_by(self, request: Queued[Owner]) -> list[Queued[Owner]]:
-        kinds = {DecodeKind.FINAL: (DecodeKind.FINAL, DecodeKind.SPECULATIVE, DecodeKind.PARTIAL)}
-        keys = [(request.owner, kind, request.segment) for kind in kinds.get(request.kind, (request.kind,))]
+        kinds = [kind for kind in DecodeKind if kind >= request.kind]
+        keys = [(request.owner, kind, request.segment) for kind in kinds]
         return [self._entries[key] for key in keys if key in self._entries]
 
 

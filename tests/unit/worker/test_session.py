@@ -12,11 +12,11 @@ from common.link import Credit, FrameType
 from common.settings import Settings
 from tests.support.session_rig import OPTIONS, SessionRig
 from tests.support.sound import LOUD, QUIET, sound
-from worker.engines.base import Hypothesis
+from worker.engines.base import EngineCapabilities, Gather, Hypothesis
 from worker.pipeline.effects import DecodeKind
 from worker.pipeline.hop import HOP_SAMPLES
 from worker.pipeline.orders import Mark
-from worker.session import SessionLife, WorkerSession
+from worker.session import SessionLife, WorkerSession, partial_settings
 from worker.session_meter import CREDIT_SAMPLES
 
 SPEECH: Final = sound((LOUD, 1.0))
@@ -209,3 +209,15 @@ def test_segments_are_cut_at_the_setting_or_at_what_the_engine_can_do(
     first = sent.all(FinalEvent)[0]
     assert first.reason is EndpointReason.MAX_LENGTH
     assert ms_to_samples(longest_ms) // 2 < first.endpoint - first.start <= ms_to_samples(longest_ms)
+
+
+@pytest.mark.parametrize(
+    ("gather", "interval_ms", "lead_ms"),
+    [(None, 480, None), (Gather(0.1, 0.25, 9), 480, 125), (Gather(0.1, 0.25, 9), 160, 80)],
+)
+def test_partials_that_gather_are_asked_for_half_of_it_early_at_most_half_an_interval(
+    gather: Gather | None, interval_ms: int, lead_ms: int | None
+) -> None:
+    capabilities = EngineCapabilities(max_segment_ms=1, max_in_flight=1, device="cpu", gather=gather)
+    lead = partial_settings(Settings(partial_interval_ms=interval_ms), capabilities).lead
+    assert lead == (None if lead_ms is None else ms_to_samples(lead_ms))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 import pytest
@@ -106,6 +107,44 @@ def test_a_partial_that_waited_hears_more_and_hardly_puts_the_next_one_off(waite
     assert asked.begun(16_000, heard) == 16_000
     assert not asked.due(due_at - 1, speech_end=due_at - 1)
     assert asked.due(due_at, speech_end=due_at)
+
+
+@pytest.mark.parametrize("waited", [0, 400, 800])
+def test_with_a_lead_the_next_one_is_asked_for_that_much_early(waited: int) -> None:
+    asked = PartialPolicy(replace(SETTINGS, lead=250), START)
+    asked.requested(11_000)
+    asked.begun(START, 11_000 + waited)
+    asked.answered("ever")
+    for due_at in (11_750 + waited, 12_500 + waited):
+        assert not asked.due(due_at - 1, speech_end=due_at - 1)
+        assert asked.due(due_at, speech_end=due_at)
+        asked.requested(due_at)
+        asked.begun(START, due_at)
+
+
+def test_while_there_is_no_text_there_is_no_lead() -> None:
+    asked = PartialPolicy(replace(SETTINGS, lead=250), START)
+    asked.requested(11_000)
+    asked.begun(START, 11_000)
+    asked.answered("")
+    assert not asked.due(11_499, speech_end=11_499)
+    assert asked.due(11_500, speech_end=11_500)
+
+
+def test_after_one_that_was_not_begun_another_is_due_as_soon_as_there_is_speech() -> None:
+    asked = with_text()
+    asked.requested(12_000)
+    asked.not_begun()
+    assert not asked.due(12_100, speech_end=12_000)
+    assert asked.due(12_100, speech_end=12_001)
+
+
+def test_one_that_has_begun_is_one() -> None:
+    asked = with_text()
+    asked.requested(12_000)
+    asked.begun(START, 12_000)
+    asked.not_begun()
+    assert not asked.due(12_999, speech_end=12_999)
 
 
 @pytest.mark.parametrize(("settings", "start"), [(STAYING, 9_000), (SETTINGS, 9_400)])

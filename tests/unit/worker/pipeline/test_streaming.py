@@ -145,7 +145,7 @@ def test_a_cut_takes_back_what_was_decoded_ahead_of_another_end() -> None:
     driven.feed("speech 3.2, silence 0.8, speech 1.3, silence 0.6")
     ahead = driven.last(DecodeKind.SPECULATIVE)
     driven.apply(DecodeKind.SPECULATIVE, "all of it")
-    withdrawn, final = driven.feed("silence 0.2")[2:4]
+    withdrawn, final = driven.feed("silence 0.2")[1:3]
     assert withdrawn == Withdraw(DecodeKind.SPECULATIVE, 0)
     assert final == driven.last(DecodeKind.FINAL) and final.end < ahead.end
 

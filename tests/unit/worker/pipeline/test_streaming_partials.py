@@ -10,7 +10,7 @@ from common.events import (
     SessionOptions,
 )
 from tests.support.driven_pipeline import PARTIALS, Driven, emitted, kinds
-from worker.pipeline.effects import Decode, DecodeKind, Emit
+from worker.pipeline.effects import Decode, DecodeKind, Emit, Withdraw
 from worker.pipeline.hop import HOP_SAMPLES
 
 SENTENCE: Final = "speech 1, silence 1.2"
@@ -119,3 +119,20 @@ def test_a_partial_in_flight_when_its_segment_is_cut_is_still_shown() -> None:
     assert driven.last(DecodeKind.FINAL).segment == 0
     [shown] = emitted(driven.pipeline.apply(late, "ever tried"))
     assert isinstance(shown, Partial) and (shown.segment, shown.text) == (0, "ever tried")
+
+
+def test_neither_a_cut_nor_a_decode_ahead_takes_back_a_partial_that_has_begun() -> None:
+    driven = Driven()
+    assert kinds(driven.feed("speech 3, silence 0.7"))[-1] is DecodeKind.SPECULATIVE
+    driven.feed("speech 3")
+    assert driven.last(DecodeKind.FINAL).segment == 0
+    assert Withdraw(DecodeKind.PARTIAL, 0) not in driven.effects
+
+
+def test_where_a_decode_ahead_came_in_its_place_a_partial_is_due_once_speech_goes_on() -> None:
+    driven = Driven()
+    driven.feed("speech 0.5")
+    driven.pipeline.begun(driven.last(DecodeKind.PARTIAL))
+    driven.apply(DecodeKind.PARTIAL, "ever")
+    effects = driven.feed("speech 0.2, silence 0.5, speech 0.1")
+    assert kinds(effects) == [DecodeKind.PARTIAL, DecodeKind.SPECULATIVE, DecodeKind.PARTIAL]

@@ -99,22 +99,22 @@ def test_who_speaks_on_has_a_turn_while_others_speak_too() -> None:
 
 @pytest.mark.parametrize("other", [{"owner": "b"}, {"segment": 1}])
 def test_requests_of_other_sessions_and_segments_are_never_replaced(other: dict[str, str | int]) -> None:
-    queue = queue_of(request(PARTIAL), request(SPECULATIVE))
+    queue = queue_of(request(SPECULATIVE), request(PARTIAL))
     assert queue.push(replace(request(FINAL), **other)) == []  # type: ignore[arg-type]
     assert len(queue) == 3
 
 
-def test_a_final_replaces_all_that_its_segment_has_queued() -> None:
-    queue = queue_of(request(PARTIAL), request(SPECULATIVE))
-    assert queue.push(request(FINAL)) == [request(SPECULATIVE), request(PARTIAL)]
-    assert drained(queue) == [request(FINAL)]
-
-
-@pytest.mark.parametrize("kind", [PARTIAL, SPECULATIVE])
-def test_lesser_kinds_replace_only_their_own(kind: DecodeKind) -> None:
-    queue = queue_of(request(FINAL), request(PARTIAL), request(SPECULATIVE))
-    assert queue.push(request(kind, end=200)) == [request(kind)]
-    assert len(queue) == 3
+@pytest.mark.parametrize(
+    ("kind", "replaced"),
+    [(FINAL, [FINAL, SPECULATIVE, PARTIAL]), (SPECULATIVE, [SPECULATIVE, PARTIAL]), (PARTIAL, [PARTIAL])],
+)
+def test_a_request_replaces_its_own_kind_and_lesser_ones(
+    kind: DecodeKind, replaced: list[DecodeKind]
+) -> None:
+    queue = queue_of(request(FINAL), request(SPECULATIVE), request(PARTIAL))
+    assert queue.push(request(kind, end=200)) == [request(other) for other in replaced]
+    kept = [request(other) for other in (FINAL, SPECULATIVE, PARTIAL) if other not in replaced]
+    assert drained(queue) == [*kept, request(kind, end=200)]
 
 
 def test_a_promoted_speculation_is_served_as_a_final_with_its_own_audio() -> None:
