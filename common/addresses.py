@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
+from urllib.parse import urlsplit
 
 # Whoever listens on all addresses of a machine is reached on its loopback.
 _LOOPBACK: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+
+_DATABASE: Final = re.compile(r"/?|/[0-9]+")
 
 
 def reachable_host(host: str) -> str:
@@ -17,3 +21,23 @@ def reachable_host(host: str) -> str:
 def http_url(host: str, port: int, path: str = "") -> str:
     """Where a server on `host` answers; `path` begins with a slash."""
     return f"http://{reachable_host(host)}:{port}{path}"
+
+
+def check_redis_url(url: str) -> None:
+    """Raises `ValueError`, one sentence without the address, if no Redis can have this one."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise ValueError("the host or the port cannot be read") from None
+    match parts.scheme:
+        case "redis" | "rediss":
+            if not parts.hostname or port == 0:
+                raise ValueError("write it as redis://HOST:PORT, with a host and a port from 1 to 65535")
+            if not _DATABASE.fullmatch(parts.path):
+                raise ValueError("what follows the port is the number of a database, such as /0")
+        case "unix":
+            if parts.path in ("", "/"):
+                raise ValueError("write it as unix:///PATH/OF/THE/SOCKET")
+        case _:
+            raise ValueError("it begins with redis://, rediss:// or unix://")

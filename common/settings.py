@@ -15,6 +15,7 @@ from typing import Any, Final, Literal
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from common.addresses import check_redis_url
 from common.errors import BadSilenceSchedule
 from common.silence import parse_schedule
 
@@ -52,6 +53,11 @@ class Settings(BaseSettings):
     )
     placement_seed: str = Field(
         default="", description="secret of the placement hash; made at start if not given"
+    )
+    redis_url: str | None = Field(
+        default=None,
+        repr=False,
+        description="Redis that gateways share, redis://, rediss:// or unix://; each for itself if not given",
     )
     tenants_file: Path | None = Field(
         default=None, description="who may connect, with keys and quotas; everybody if not given"
@@ -145,6 +151,13 @@ class Settings(BaseSettings):
             parse_schedule(text)
         except BadSilenceSchedule as error:
             raise ValueError(error.text) from error
+        return text
+
+    @field_validator("redis_url")
+    @classmethod
+    def _url_can_be_one(cls, text: str | None) -> str | None:
+        if text is not None:
+            check_redis_url(text)
         return text
 
 

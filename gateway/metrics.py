@@ -70,6 +70,13 @@ class GatewayMetrics:
             registry=registry,
         )
         self._stale.labels(gateway)
+        self._registry = Gauge(
+            "asr_registry_up",
+            "1 while the registry of session ids answers; always where it is this process's own.",
+            ["gateway"],
+            registry=registry,
+        )
+        self.registry_up(True)
         self.connected(0, 0)
 
     def connected(self, connections: int, sessions: int) -> None:
@@ -99,6 +106,9 @@ class GatewayMetrics:
 
     def stale_frame(self) -> None:
         self._stale.labels(self._gateway).inc()
+
+    def registry_up(self, up: bool) -> None:
+        self._registry.labels(self._gateway).set(up)
 
     def rejected(self, reason: str) -> None:
         self._rejections.labels(self._gateway, reason).inc()

@@ -28,6 +28,7 @@ from gateway.http import HttpServer, create_app
 from gateway.live_services import LiveServices
 from gateway.live_sessions import LiveSessions
 from gateway.metrics import GatewayMetrics
+from gateway.registry.choice import make_pins
 from gateway.relay import RelayServices
 from gateway.sockets import CannotListen, bind_socket
 from gateway.websocket import Handler, Request, serve
@@ -57,8 +58,11 @@ class GatewayProcess:
         seed = settings.placement_seed
         self._pool = WorkerPool(settings.run_dir, settings.workers, seed, make_link)
         self._doors = make_doors(settings, self._clock)
+        self._pins = make_pins(settings.redis_url, self._clock, self._metrics)
         self._services = LiveServices(
-            relay=RelayServices(self._pool, self._metrics, self._clock, settings.failover_timeout),
+            relay=RelayServices(
+                self._pool, self._pins, self._metrics, self._clock, settings.failover_timeout
+            ),
             sessions=self._sessions,
             metrics=self._metrics,
             clock=self._clock,
@@ -79,6 +83,7 @@ class GatewayProcess:
             async with asyncio.TaskGroup() as tasks:
                 serving = [
                     tasks.create_task(self._pool.run(), name="worker-pool"),
+                    tasks.create_task(self._pins.run(), name="session-pins"),
                     tasks.create_task(self._keep_limits(), name="limits"),
                     tasks.create_task(self._notify_once_ready(), name="notify"),
                 ]

@@ -16,6 +16,7 @@ from common.clock import Clock
 from common.errors import EngineFailed, InternalError, NoWorker, SessionEvicted, SessionInUse
 from common.events import Degraded, Event, Failed, Moved, SessionOptions, Stopped
 from gateway.metrics import GatewayMetrics
+from gateway.registry.base import SessionPins
 from gateway.session_log import KEPT, Order, Piece, SessionLog
 from gateway.session_seams import Pool, RelayListener, Stream
 from gateway.strikes import Strikes
@@ -28,6 +29,7 @@ _FAILURES: Final = frozenset({EngineFailed.code, InternalError.code})
 
 
 class Placement(Enum):
+    CLAIMING = "claiming"
     OPENING = "opening"
     LIVE = "live"
     WAITING = "waiting"
@@ -39,13 +41,14 @@ class RelayServices:
     """`patience_s`: how long a session waits for a worker before it is given up."""
 
     pool: Pool
+    pins: SessionPins
     metrics: GatewayMetrics
     clock: Clock
     patience_s: float
 
 
 class SessionRelay:
-    """A `SessionListener` for its placements."""
+    """A `SessionListener` for its placements, the `PinHolder` of its pin."""
 
     def __init__(
         self, session: str, options: SessionOptions, listener: RelayListener, services: RelayServices
@@ -56,7 +59,7 @@ class SessionRelay:
         self._services = services
         self._log = SessionLog()
         self._strikes = Strikes()
-        self._state = Placement.OPENING
+        self._state = Placement.CLAIMING
         self._began = False
         self._leaving = False
         self._epoch = 0
@@ -66,8 +69,14 @@ class SessionRelay:
         self._stream: Stream | None = None
 
     def start(self) -> None:
-        """Raises `NoWorker`."""
-        self._place(avoid=None)
+        """Raises `SessionInUse`, `NoWorker`; where others are asked first, they come later, as events."""
+        if not self._services.pins.claim(self.id, 0, self):
+            return
+        try:
+            self._place(avoid=None)
+        except NoWorker:
+            self._end()
+            raise
 
     @property
     def worker(self) -> str:
@@ -105,6 +114,17 @@ class SessionRelay:
         """To be called a few times a second."""
         if self._state is Placement.WAITING and now - self._waits_since > self._services.patience_s:
             self._give_up()
+
+    # --- PinHolder -----------------------------------------------------------------------------
+
+    def pinned(self) -> None:
+        try:
+            self._place(avoid=None)
+        except NoWorker as error:
+            self._give_up(Failed(error.code, error.text))
+
+    def taken(self) -> None:
+        self._give_up(Failed(SessionInUse.code, SessionInUse().text))
 
     # --- SessionListener -----------------------------------------------------------------------
 
@@ -234,6 +254,7 @@ class SessionRelay:
     def _end(self) -> None:
         self._state = Placement.OVER
         self._services.pool.forget(self)
+        self._services.pins.release(self.id)
         stream, self._stream = self._stream, None
         if stream is not None:
             stream.close()

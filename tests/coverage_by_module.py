@@ -35,6 +35,8 @@ RULED: Final = (
     "worker/scheduler/decode_queue.py",
     "gateway/access/*.py",
     "gateway/placement.py",
+    "gateway/registry/memory.py",
+    "gateway/registry/shared.py",
 )
 # pytest would rewrite its plug-ins; those are there already, which costs nothing but their assertions.
 _PRELOADED: Final = "ignore::pytest.PytestAssertRewriteWarning"

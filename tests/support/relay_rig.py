@@ -8,6 +8,7 @@ from common.checkpoint import Checkpoint
 from common.errors import NoWorker, VoxshardError
 from common.events import Event, Failed, SessionOptions
 from gateway.metrics import GatewayMetrics
+from gateway.registry.base import PinHolder
 from gateway.relay import RelayServices, SessionRelay
 from gateway.session_log import Order
 from gateway.session_seams import Relayed
@@ -71,6 +72,24 @@ class Workers:
         return [session.take_up() for session in waiting]
 
 
+class Pins:
+    """Grants every session, at once or when the test says so."""
+
+    def __init__(self, at_once: bool = True) -> None:
+        self.at_once = at_once
+        self.holders: dict[str, PinHolder] = {}
+
+    def claim(self, session: str, at_least_epoch: int, holder: PinHolder) -> bool:
+        self.holders[session] = holder
+        return self.at_once
+
+    def release(self, session: str) -> None:
+        self.holders.pop(session, None)
+
+    async def run(self) -> None:
+        raise NotImplementedError
+
+
 class Client:
     """Notes what the live connection is told."""
 
@@ -95,12 +114,13 @@ class Client:
 
 
 class RelayRig:
-    def __init__(self, *workers: str) -> None:
+    def __init__(self, *workers: str, pinned: bool = True) -> None:
         self.workers = Workers(*(workers or ("0", "1")))
+        self.pins = Pins(at_once=pinned)
         self.client = Client()
         self.clock = ManualClock()
         self.metrics = GatewayMetrics("0")
-        services = RelayServices(self.workers, self.metrics, self.clock, PATIENCE_S)
+        services = RelayServices(self.workers, self.pins, self.metrics, self.clock, PATIENCE_S)
         self.relay = SessionRelay("call", SessionOptions(), self.client, services)
         self.relay.start()
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from common.addresses import http_url, reachable_host
+from common.addresses import check_redis_url, http_url, reachable_host
 
 HOSTS = [
     ("0.0.0.0", "127.0.0.1"),
@@ -25,3 +25,40 @@ def test_url_has_the_reachable_host(host: str, shown: str) -> None:
 
 def test_url_without_a_path_ends_with_the_port() -> None:
     assert http_url("127.0.0.1", 8899) == "http://127.0.0.1:8899"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://localhost",
+        "redis://:secret@10.0.0.7:6379/2",
+        "rediss://user:secret@[::1]:6380/",
+        "unix:///run/redis.sock",
+        "unix://user:secret@/run/redis.sock?db=1",
+    ],
+)
+def test_address_of_a_redis(url: str) -> None:
+    check_redis_url(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("", "begins with"),
+        ("secret@localhost:6379", "begins with"),
+        ("http://secret@localhost:6379", "begins with"),
+        ("redis://", "with a host"),
+        ("redis://:secret@", "with a host"),
+        ("redis://secret@localhost:0", "with a host"),
+        ("redis://localhost:secret", "cannot be read"),
+        ("redis://localhost:70000", "cannot be read"),
+        ("redis://[secret", "cannot be read"),
+        ("redis://localhost/secret", "number of a database"),
+        ("unix://", "PATH"),
+        ("unix:///", "PATH"),
+    ],
+)
+def test_address_that_no_redis_can_have_is_refused_without_being_repeated(url: str, why: str) -> None:
+    with pytest.raises(ValueError, match=why) as refused:
+        check_redis_url(url)
+    assert "secret" not in str(refused.value)

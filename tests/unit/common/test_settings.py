@@ -102,11 +102,21 @@ def test_a_file_that_cannot_be_read_is_an_error_that_names_it(content: bytes | N
         ("partial_interval_ms", 0),
         ("session_timeout", 0),
         ("silence_schedule", "5000:300"),
+        ("redis_url", "localhost:6379"),
     ],
 )
 def test_values_out_of_range_are_errors_that_name_the_setting(name: str, value: Any) -> None:
     with pytest.raises(SettingsError, match=f"^{name}: "):
         load_settings({name: value}, {})
+
+
+def test_the_password_of_an_address_is_in_no_message_and_in_no_printed_record() -> None:
+    with pytest.raises(SettingsError, match="redis_url: ") as refused:
+        load_settings({}, {"VOXSHARD_REDIS_URL": "redis://:secret@host:port"})
+    assert "secret" not in str(refused.value)
+    settings = load_settings({}, {"VOXSHARD_REDIS_URL": "redis://:secret@host"})
+    assert settings.redis_url == "redis://:secret@host"
+    assert "secret" not in repr(settings)
 
 
 def test_every_mistake_is_named_at_once() -> None:

@@ -22,7 +22,7 @@ from gateway.metrics import GatewayMetrics
 from gateway.refusal import RefusedConnection
 from gateway.relay import RelayServices
 from tests.support.clock import ManualClock
-from tests.support.relay_rig import Workers
+from tests.support.relay_rig import Pins, Workers
 
 PAGE = "https://app.example"
 
@@ -42,7 +42,7 @@ class Closed:
 
 def services() -> LiveServices:
     clock, metrics = ManualClock(), GatewayMetrics("0")
-    relay = RelayServices(Workers(), metrics, clock, 60)
+    relay = RelayServices(Workers(), Pins(), metrics, clock, 60)
     return LiveServices(relay, LiveSessions(metrics), metrics, clock, SessionOptions(), 60, 30)
 
 

@@ -1,0 +1,175 @@
+"""The table of pins in a real Redis: contract and answers as in memory, and what is when it is away."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.registry.base import Claim, Pin, PinTable, RegistryAway
+from gateway.registry.memory import MemoryTable
+from gateway.registry.redis import ANSWER_WITHIN_S, RedisTable, UnusableUrl
+from tests.support.aio import run
+from tests.support.clock import ManualClock
+from tests.support.pin_contract import CHECKS, Check, Contract
+from tests.support.pin_tables import RemoteTable
+from tests.support.redis_server import PASSWORD, RedisServer
+
+EXPIRY_S = 0.5
+# What is not about time had better not depend on how busy the machine is.
+PATIENCE_S = 5.0
+OWNERS = ("ada", "bob", "cleo")
+
+
+@pytest.fixture(scope="module")
+def redis() -> Iterator[RedisServer]:
+    with RedisServer() as server:
+        yield server
+
+
+class Tables:
+    """One of each owner, closed together."""
+
+    def __init__(self, url: str, expiry_s: float = EXPIRY_S) -> None:
+        self.of = {owner: RedisTable(url, owner, expiry_s, PATIENCE_S) for owner in OWNERS}
+
+    async def __aenter__(self) -> Tables:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for table in self.of.values():
+            await table.close()
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_keeps_the_contract(redis: RedisServer, check: Check) -> None:
+    async def scenario() -> None:
+        async def expire() -> None:
+            await asyncio.sleep(EXPIRY_S + 0.05)
+
+        async def clear() -> None:
+            await asyncio.to_thread(redis.flush)
+
+        async with Tables(redis.url) as tables:
+            await check(Contract(lambda owner: tables.of[owner], expire, clear))
+
+    redis.flush()
+    run(scenario())
+
+
+def test_all_keys_have_the_prefix_and_an_end(redis: RedisServer) -> None:
+    async def scenario() -> None:
+        async with Tables(redis.url) as tables:
+            await tables.of["ada"].claim([Claim("call", 0, "ada"), Claim("a:b.c", 0, "ada")])
+
+    redis.flush()
+    run(scenario())
+    assert redis.keys() == ["voxshard:pin:a:b.c", "voxshard:pin:call"]
+
+
+Operation = tuple[str, str, str, int]
+operations: st.SearchStrategy[list[Operation]] = st.lists(
+    st.tuples(
+        st.sampled_from(("claim", "renew", "release")),
+        st.sampled_from(OWNERS),
+        st.sampled_from(("one", "two")),
+        st.integers(0, 4),
+    ),
+    min_size=20,
+    max_size=60,
+)
+
+
+async def _do(table: PinTable, operation: Operation) -> object:
+    what, owner, session, epoch = operation
+    match what:
+        case "claim":
+            return await table.claim([Claim(session, epoch, owner)])
+        case "renew":
+            return await table.renew([Pin(session, epoch + 1, owner)])
+        case _:
+            await table.release([Pin(session, epoch + 1, owner)])
+            return None
+
+
+@settings(max_examples=60, derandomize=True, database=None, deadline=None)
+@given(operations)
+def test_answers_what_the_table_in_memory_answers(redis: RedisServer, asked: list[Operation]) -> None:
+    async def scenario() -> None:
+        memory = RemoteTable(MemoryTable(ManualClock(), expiry_s=60))
+        async with Tables(redis.url, expiry_s=60) as tables:
+            for operation in asked:
+                expected = await _do(memory, operation)
+                assert await _do(tables.of[operation[1]], operation) == expected
+
+    redis.flush()
+    run(scenario())
+
+
+def test_a_redis_that_stands_still_is_away_soon_and_then_there_again() -> None:
+    async def scenario(server: RedisServer) -> None:
+        hasty, table = (
+            RedisTable(server.url, "ada"),
+            RedisTable(server.url, "ada", answer_within_s=PATIENCE_S),
+        )
+        await table.renew([])
+        server.pause()
+        before = time.monotonic()
+        with pytest.raises(RegistryAway, match="no answer"):
+            await hasty.renew([])
+        assert time.monotonic() - before < ANSWER_WITHIN_S + 0.5
+        await hasty.close()
+        server.go_on()
+        assert await table.claim([Claim("call", 0, "ada")]) == [Pin("call", 1, "ada")]
+        await table.close()
+
+    with RedisServer() as server:
+        run(scenario(server))
+
+
+def test_a_redis_that_was_restarted_is_there_at_once() -> None:
+    async def scenario(server: RedisServer) -> None:
+        table = RedisTable(server.url, "ada", answer_within_s=PATIENCE_S)
+        await table.claim([Claim("call", 0, "ada")])
+        server.kill()
+        with pytest.raises(RegistryAway, match="ConnectionError"):
+            await table.renew([])
+        server.start()
+        assert await table.renew([Pin("call", 1, "ada")]) == [Pin("call", 1, "ada")]
+        await table.close()
+
+    with RedisServer() as server:
+        run(scenario(server))
+
+
+def test_a_restart_between_two_calls_is_not_noticed() -> None:
+    async def scenario(server: RedisServer) -> None:
+        table = RedisTable(server.url, "ada", answer_within_s=PATIENCE_S)
+        await table.claim([Claim("call", 0, "ada")])
+        server.kill()
+        server.start()
+        assert await table.renew([Pin("call", 1, "ada")]) == [Pin("call", 1, "ada")]
+        await table.close()
+
+    with RedisServer() as server:
+        run(scenario(server))
+
+
+def test_a_wrong_password_is_named_but_not_said(redis: RedisServer) -> None:
+    async def scenario() -> None:
+        table = RedisTable(redis.url.replace(PASSWORD, "wrong-secret"), "ada", answer_within_s=PATIENCE_S)
+        with pytest.raises(RegistryAway, match="AuthenticationError") as away:
+            await table.renew([])
+        assert "secret" not in str(away.value)
+        await table.close()
+
+    run(scenario())
+
+
+def test_an_address_with_unknown_options_is_refused() -> None:
+    with pytest.raises(UnusableUrl):
+        RedisTable("redis://:secret@localhost/0?colour=red", "ada")

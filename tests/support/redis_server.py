@@ -1,0 +1,123 @@
+"""A real Redis of the test's own, which can be stopped, killed, emptied and started again."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from common.process import end_with_parent
+from tests.support.ports import free_ports
+
+PASSWORD: Final = "a-password-that-no-log-may-show"
+_READY_WITHIN_S: Final = 10.0
+
+
+class NoRedis(Exception):
+    """Redis is not installed, or did not start; the message says which."""
+
+
+class RedisServer:
+    """From `with` until the block is left: keeps nothing on disk, so that a new start is an empty one."""
+
+    def __init__(self) -> None:
+        [self._port] = free_ports(1)
+        self._folder = Path(tempfile.mkdtemp(prefix="voxshard-redis-"))
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def url(self) -> str:
+        return f"redis://:{PASSWORD}@127.0.0.1:{self._port}/0"
+
+    def start(self) -> None:
+        """Raises `NoRedis`."""
+        program = shutil.which("redis-server")
+        if program is None:
+            raise NoRedis("redis-server is not installed: apt-get install redis-server")
+        self._process = subprocess.Popen(
+            [program, *self._options()],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            preexec_fn=partial(end_with_parent, os.getpid()),  # noqa: PLW1509 - it takes no lock that another thread might hold
+        )
+        give_up_at = time.monotonic() + _READY_WITHIN_S
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > give_up_at:
+                raise NoRedis(f"redis-server: exit code {self._process.poll()}\n{self._log()}")
+            time.sleep(0.01)
+
+    def _options(self) -> list[str]:
+        options = {
+            "port": str(self._port),
+            "bind": "127.0.0.1",
+            "requirepass": PASSWORD,
+            "save": "",
+            "appendonly": "no",
+            "dir": str(self._folder),
+            "logfile": str(self._folder / "log"),
+        }
+        return [part for name, value in options.items() for part in (f"--{name}", value)]
+
+    def flush(self) -> None:
+        with Redis.from_url(self.url) as client:
+            client.flushall()
+
+    def keys(self) -> list[str]:
+        with Redis.from_url(self.url) as client:
+            return sorted(key.decode() for key in client.scan_iter())
+
+    def pause(self) -> None:
+        """It takes connections and answers nothing."""
+        self._running.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        self._running.send_signal(signal.SIGCONT)
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def close(self) -> None:
+        self.kill()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    @property
+    def _running(self) -> subprocess.Popen[bytes]:
+        assert self._process is not None
+        return self._process
+
+    def _answers(self) -> bool:
+        try:
+            with Redis.from_url(self.url) as client:
+                return bool(client.ping())
+        except (RedisError, OSError):
+            return False
+
+    def _log(self) -> str:
+        log = self._folder / "log"
+        return log.read_text() if log.exists() else ""
