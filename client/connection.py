@@ -30,16 +30,25 @@ class StreamError(Exception):
     code: one of `common.errors.TABLE`, or the client's own: bad_url, no_server, handshake_refused,
         server_silent, protocol_broken, connection_closed, abandoned (left without `finish`).
     close_code: of the WebSocket, None if the close is none of the server's doing.
+    retry_after_s: before that, trying again is in vain; None if the server has not said so.
     """
 
     def __init__(
-        self, code: str, message: str, retryable: bool = False, close_code: int | None = None
+        self,
+        code: str,
+        message: str,
+        retryable: bool = False,
+        close_code: int | None = None,
+        *,
+        retry_after_s: float | None = None,
     ) -> None:
-        super().__init__(f"{code}: {message}")
+        again = "" if retry_after_s is None else f"; try again in {retry_after_s:g} s"
+        super().__init__(f"{code}: {message}{again}")
         self.code = code
         self.message = message
         self.retryable = retryable
         self.close_code = close_code
+        self.retry_after_s = retry_after_s
 
 
 def session_url(url: str, session_id: str | None, silence_schedule: str | None) -> str:
@@ -71,6 +80,7 @@ class _Refusal(msgspec.Struct, frozen=True):
     code: str
     message: str
     retryable: bool
+    retry_after_s: float | None = None
 
 
 async def open_connection(url: str, api_key: str | None = None) -> ClientConnection:
@@ -99,7 +109,8 @@ async def open_connection(url: str, api_key: str | None = None) -> ClientConnect
 def _refused(url: str, response: Response) -> StreamError:
     try:
         refusal = msgspec.json.decode(response.body or b"", type=_Refusal)
-        return StreamError(refusal.code, refusal.message, refusal.retryable)
+        after_s = refusal.retry_after_s
+        return StreamError(refusal.code, refusal.message, refusal.retryable, retry_after_s=after_s)
     except msgspec.DecodeError:
         # Not one of ours, such as a proxy's.
         status = response.status_code
@@ -109,7 +120,10 @@ def _refused(url: str, response: Response) -> StreamError:
 
 def session_error(event: ErrorEvent) -> StreamError:
     """What an error event that ends the session says; the close that follows it has a code of its own."""
-    return StreamError(event.code, event.message, event.retryable, BY_CODE[event.code].close_code)
+    close_code = BY_CODE[event.code].close_code
+    return StreamError(
+        event.code, event.message, event.retryable, close_code, retry_after_s=event.retry_after_s
+    )
 
 
 def connection_closed(closed: ConnectionClosed) -> StreamError:

@@ -64,6 +64,7 @@ class ErrorEvent(msgspec.Struct, frozen=True):
     message: str
     retryable: bool
     seq: int
+    retry_after_s: float | None = None
 
     @property
     def ends_session(self) -> bool:

@@ -7,24 +7,9 @@ Close codes: 1007 bad text, 1008 policy, 1009 too big, 1011 ours, 1012 restart, 
 
 from __future__ import annotations
 
-from typing import ClassVar, Final
+from typing import Final
 
-
-class VoxshardError(Exception):
-    """An outcome with a documented reply. The message is chosen here, never taken from an exception."""
-
-    code: ClassVar[str]
-    message: ClassVar[str]
-    action: ClassVar[str]
-    close_code: ClassVar[int | None] = None
-    http_status: ClassVar[int] = 400
-    retryable: ClassVar[bool] = False
-
-    def __init__(self, detail: str = "", *, retry_after_s: float | None = None) -> None:
-        """`retry_after_s`: before that, trying again is in vain."""
-        self.text = f"{self.message}: {detail}" if detail else self.message
-        self.retry_after_s = retry_after_s
-        super().__init__(self.text)
+from common.error_base import VoxshardError as VoxshardError  # noqa: PLC0414 - it belongs to these
 
 
 class OddFrame(VoxshardError):
@@ -208,6 +193,15 @@ class NoWorker(VoxshardError):
     retryable = True
 
 
+class Overloaded(VoxshardError):
+    code = "overloaded"
+    message = "all workers have as many sessions as they can serve in time"
+    action = "connect again after `retry_after_s`"
+    close_code = 1013
+    http_status = 503
+    retryable = True
+
+
 class WorkerLost(VoxshardError):
     code = "worker_lost"
     message = "the worker of this session was lost, and no other could take it up"
@@ -278,6 +272,7 @@ TABLE: Final[tuple[type[VoxshardError], ...]] = (
     IdleTimeout,
     SlowReader,
     NoWorker,
+    Overloaded,
     WorkerLost,
     Restarting,
     EngineFailed,
@@ -296,4 +291,5 @@ REFUSALS: Final = (
     StreamQuota,
     AudioQuota,
     NoWorker,
+    Overloaded,
 )

@@ -88,7 +88,8 @@ class Load(msgspec.Struct, frozen=True, array_like=True):
     """A worker's state, sent when it changes and at every heartbeat.
 
     `progress` counts decodes and VAD ticks. `draining`: not ready, and going to end soon; its sessions had
-    better go on elsewhere as soon as nothing of them is half said.
+    better go on elsewhere as soon as nothing of them is half said. `engaged`: sessions that have begun, or
+    spoken, within the last `common.capacity.QUIET_AFTER_S`.
     """
 
     ready: bool
@@ -98,6 +99,7 @@ class Load(msgspec.Struct, frozen=True, array_like=True):
     progress: int
     gpu: str | None
     draining: bool = False
+    engaged: int = 0
 
 
 class Nothing(msgspec.Struct, frozen=True, array_like=True):

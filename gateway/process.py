@@ -20,6 +20,7 @@ from common.ops_server import OpsPortTaken, OpsServer, Reply, json_reply, metric
 from common.process import BOOT_FAILED, wait_for_stop_signal
 from common.settings import Settings
 from common.silence import parse_schedule
+from gateway.admission import Limits
 from gateway.boot import BootFailed
 from gateway.dialects.option_texts import parse_hotwords
 from gateway.entrance import let_in, make_doors
@@ -54,7 +55,8 @@ class GatewayProcess:
         self._metrics = GatewayMetrics(str(index))
         self._sessions = LiveSessions(self._metrics)
         url = gateway_metrics_url(settings, index)
-        make_link = partial(WorkerLink, str(index), url, self._metrics.stale_frame)
+        limits = Limits(settings.max_lag_ms, settings.max_speaking)
+        make_link = partial(WorkerLink, str(index), url, limits, self._metrics.stale_frame)
         seed = settings.placement_seed
         self._pool = WorkerPool(settings.run_dir, settings.workers, seed, make_link)
         self._doors = make_doors(settings, self._clock)

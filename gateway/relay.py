@@ -13,7 +13,7 @@ from typing import Final
 from common.audio import pcm16_samples, seconds_to_samples
 from common.checkpoint import Checkpoint
 from common.clock import Clock
-from common.errors import EngineFailed, InternalError, NoWorker, SessionEvicted, SessionInUse
+from common.errors import EngineFailed, InternalError, NoWorker, Overloaded, SessionEvicted, SessionInUse
 from common.events import Degraded, Event, Failed, Moved, SessionOptions, Stopped
 from gateway.metrics import GatewayMetrics
 from gateway.registry.base import SessionPins
@@ -69,12 +69,13 @@ class SessionRelay:
         self._stream: Stream | None = None
 
     def start(self) -> None:
-        """Raises `SessionInUse`, `NoWorker`; where others are asked first, they come later, as events."""
+        """Raises `SessionInUse`, `NoWorker` and `Overloaded`; where others are asked first, they come later,
+        as events."""
         if not self._services.pins.claim(self.id, 0, self):
             return
         try:
             self._place(avoid=None)
-        except NoWorker:
+        except (NoWorker, Overloaded):
             self._end()
             raise
 
@@ -120,8 +121,8 @@ class SessionRelay:
     def pinned(self) -> None:
         try:
             self._place(avoid=None)
-        except NoWorker as error:
-            self._give_up(Failed(error.code, error.text))
+        except (NoWorker, Overloaded) as error:
+            self._give_up(Failed(error.code, error.text, error.retry_after_s))
 
     def taken(self) -> None:
         self._give_up(Failed(SessionInUse.code, SessionInUse().text))

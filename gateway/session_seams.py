@@ -93,7 +93,8 @@ class Pool(Protocol):
     """The workers, as a session sees them."""
 
     def open(self, session: Relayed, options: SessionOptions, epoch: int, avoid: str | None) -> Stream:
-        """With the worker `avoid` only if there is no other. Raises `NoWorker`."""
+        """With the worker `avoid` only if there is no other. Raises `NoWorker`, and `Overloaded` for a
+        session that has just begun."""
         ...
 
     def wait(self, session: Relayed) -> None:

@@ -25,6 +25,7 @@ from common.link import (
 )
 from common.link_transport import LinkTransport
 from common.pulse import Pulse
+from gateway.admission import Limits, WorkerRoom
 from gateway.session_log import Order
 from gateway.session_seams import SessionListener
 
@@ -83,7 +84,7 @@ class SessionStream:
 class WorkerLink:
     """Owner of one `LinkTransport`; made anew for every connection to the worker."""
 
-    def __init__(self, gateway: str, metrics_url: str, stale: Callable[[], None]) -> None:
+    def __init__(self, gateway: str, metrics_url: str, limits: Limits, stale: Callable[[], None]) -> None:
         """`stale` is told of each frame for a session that is not, or no more, the worker's."""
         self._own_hello = Hello(LINK_VERSION, gateway, os.getpid(), metrics_url)
         self._stale = stale
@@ -92,6 +93,7 @@ class WorkerLink:
         self._last_number = 0
         self.hello: Hello | None = None
         self.load: Load | None = None
+        self.room = WorkerRoom(limits)
         self.pulse = Pulse(_SILENT_LOOKS)
 
     # --- what is known -------------------------------------------------------------------------
@@ -116,12 +118,14 @@ class WorkerLink:
         self._last_number += 1
         stream = SessionStream(self, self._last_number, epoch, listener)
         self._streams[self._last_number] = stream
+        self.room.given(self._last_number)
         request = Open(listener.id, options, listener.checkpoint)
         self.send(FrameType.OPEN, request, self._last_number, epoch)
         return stream
 
     def forget(self, number: int) -> None:
         self._streams.pop(number, None)
+        self.room.gone(number)
 
     def send(self, kind: FrameType, payload: msgspec.Struct, number: int, epoch: int) -> None:
         if self._transport is not None:
@@ -174,10 +178,19 @@ class WorkerLink:
 
     def _take_load(self, load: Load) -> None:
         self.load = load
+        self._look_at_room(load)
         if load.draining:
             # Said again and again: there may be a worker for them now.
             for stream in list(self._streams.values()):
                 _tell(stream.listener, stream.listener.leave)
+
+    def _look_at_room(self, load: Load) -> None:
+        was_late = self.room.late
+        self.room.reported(load)
+        if self.room.late and not was_late:
+            log.warning("worker late, no new sessions", extra={"worker": self.name, "lag_ms": load.lag_ms})
+        elif was_late and not self.room.late:
+            log.info("worker in time again", extra={"worker": self.name, "lag_ms": load.lag_ms})
 
     def _for_session(self, frame: Frame) -> None:
         stream = self._streams.get(frame.stream)
@@ -185,6 +198,8 @@ class WorkerLink:
             # Said while our CLOSE was on its way, or by a worker that was given up.
             self._stale()
             return
+        if frame.kind is FrameType.OPENED:
+            self.room.answered(frame.stream)
         if frame.kind in (FrameType.STOPPED, FrameType.FAILED):
             self.forget(frame.stream)
         self._deliver(stream.listener, frame)

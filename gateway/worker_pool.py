@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from common.backoff import Backoff
-from common.errors import NoWorker
+from common.capacity import FIRST_EPOCH, retry_after_s
+from common.errors import NoWorker, Overloaded
 from common.events import SessionOptions
 from common.link import Frame, FrameType
 from common.link_transport import LinkTransport
@@ -46,14 +47,20 @@ class WorkerPool:
         return [self._row(worker) for worker in self._paths]
 
     def open(self, session: Relayed, options: SessionOptions, epoch: int, avoid: str | None) -> SessionStream:
-        """Place a session, with the worker `avoid` only if there is no other. Raises `NoWorker`."""
+        """Place a session, with the worker `avoid` only if there is no other. Raises `NoWorker`, and for one
+        that has just begun `Overloaded`; one that moves goes to the least bad worker if none has room."""
         ready = {worker: link for worker, link in self._links.items() if link.ready}
         others = [worker for worker in ready if worker != avoid] or list(ready)
-        candidates = [Candidate(worker, ready[worker].sessions) for worker in others]
-        chosen = place(session.id, candidates, self._seed)
-        if chosen is None:
+        if not others:
             raise NoWorker()
-        return ready[chosen.worker].open(session, options, epoch)
+        free = [Candidate(worker, ready[worker].sessions) for worker in others if ready[worker].room.is_free]
+        chosen = place(session.id, free, self._seed)
+        if chosen is not None:
+            return ready[chosen.worker].open(session, options, epoch)
+        if epoch == FIRST_EPOCH:
+            raise Overloaded(retry_after_s=retry_after_s(session.id))
+        least_bad = min(others, key=lambda worker: ready[worker].room.burden)
+        return ready[least_bad].open(session, options, epoch)
 
     def wait(self, session: Relayed) -> None:
         """It is told to take up a worker as soon as one is ready."""

@@ -34,16 +34,20 @@ RULED: Final = (
     "worker/pipeline/*.py",
     "worker/scheduler/decode_queue.py",
     "gateway/access/*.py",
+    "gateway/admission.py",
     "gateway/placement.py",
     "gateway/registry/memory.py",
     "gateway/registry/shared.py",
 )
 # pytest would rewrite its plug-ins; those are there already, which costs nothing but their assertions.
 _PRELOADED: Final = "ignore::pytest.PytestAssertRewriteWarning"
-# Records without logic share one test.
+# Records without logic share one test; what all errors are made of is tested with them.
 SHARED: Final = {
-    f"common/{name}.py": ("tests/unit/common/test_records.py",)
-    for name in ("checkpoint", "clock", "events", "metrics")
+    "common/error_base.py": ("tests/unit/common/test_errors.py",),
+    **{
+        f"common/{name}.py": ("tests/unit/common/test_records.py",)
+        for name in ("checkpoint", "clock", "events", "metrics")
+    },
 }
 
 

@@ -88,9 +88,10 @@ class WorkerMetrics:
         """Until then there is no sample: without a daemon there is nothing to be attached to."""
         self._mps.labels(self._worker).set(1)
 
-    def sessions(self, connected: int, speaking: int) -> None:
+    def sessions(self, connected: int, speaking: int, engaged: int) -> None:
         self._sessions.labels(self._worker, "connected").set(connected)
         self._sessions.labels(self._worker, "speaking").set(speaking)
+        self._sessions.labels(self._worker, "engaged").set(engaged)
 
     def received(self, samples: int) -> None:
         self._received.labels(self._worker).inc(samples_to_seconds(samples))

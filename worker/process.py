@@ -83,6 +83,7 @@ class WorkerProcess:
             progress=self._vad.ticks + self._scheduler.decodes,
             gpu=self._gpu,
             draining=self._draining,
+            engaged=self._table.engaged(),
         )
 
     async def serve(self) -> None:

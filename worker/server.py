@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from common.capacity import FIRST_EPOCH
 from common.errors import InternalError, VoxshardError
 from common.events import Failed
 from common.link import LINK_VERSION, Frame, FrameType, Hello, LinkError, Load, NewOptions, Open, Opened
@@ -72,10 +73,12 @@ class GatewayLinks:
 
         try:
             self._table.check_free(request.session)
+            if frame.epoch == FIRST_EPOCH:
+                # Gateways look first, but know of each other only by the newest report.
+                self._table.check_room(request.session, self._services.settings.max_speaking)
         except VoxshardError as error:
-            link.send(
-                FrameType.FAILED, Failed(error.code, error.text), stream=frame.stream, epoch=frame.epoch
-            )
+            failed = Failed(error.code, error.text, error.retry_after_s)
+            link.send(FrameType.FAILED, failed, stream=frame.stream, epoch=frame.epoch)
             return
         pipeline = self._services.pipeline(request.options, request.checkpoint)
         session = WorkerSession(request.session, send, self._services, pipeline)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from common.capacity import QUIET_AFTER_S, expected_speakers, has_room, retry_after_s
 from common.clock import Clock
-from common.errors import SessionEvicted, SessionInUse, VoxshardError
+from common.errors import Overloaded, SessionEvicted, SessionInUse, VoxshardError
 from worker.metrics import WorkerMetrics
 from worker.session import SessionLife, WorkerSession
 
@@ -16,6 +17,7 @@ class _Entry:
     session: WorkerSession
     owner: object
     heard_at: float
+    engaged_at: float
 
 
 class SessionTable:
@@ -42,9 +44,15 @@ class SessionTable:
         if session_id in self._entries:
             raise SessionInUse()
 
+    def check_room(self, session_id: str, most: int | None) -> None:
+        """Raises `Overloaded` if with one session more too many might speak at once."""
+        if most is not None and not has_room(expected_speakers(len(self), self.engaged()), most):
+            raise Overloaded(retry_after_s=retry_after_s(session_id))
+
     def add(self, session: WorkerSession, owner: object) -> None:
         """`owner` is the link through which the session is fed."""
-        self._entries[session.id] = _Entry(session, owner, self._clock.now())
+        now = self._clock.now()
+        self._entries[session.id] = _Entry(session, owner, heard_at=now, engaged_at=now)
         self._report()
 
     def heard_from(self, owner: object) -> None:
@@ -85,8 +93,17 @@ class SessionTable:
     def speaking(self) -> int:
         return sum(session.pipeline.speaking for session in self)
 
+    def engaged(self) -> int:
+        """Sessions that have begun, or spoken, within `QUIET_AFTER_S`. It has to be asked at every heartbeat:
+        what was said in between is remembered by it."""
+        now = self._clock.now()
+        for entry in self._entries.values():
+            if entry.session.pipeline.speaking:
+                entry.engaged_at = now
+        return sum(now - entry.engaged_at < QUIET_AFTER_S for entry in self._entries.values())
+
     def report(self) -> None:
         self._report()
 
     def _report(self) -> None:
-        self._metrics.sessions(len(self), self.speaking())
+        self._metrics.sessions(len(self), self.speaking(), self.engaged())

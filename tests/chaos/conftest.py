@@ -16,15 +16,26 @@ _SHOWN: Final = 20
 _tables: Final = pytest.StashKey[list[tuple[str, list[tuple[str, str]]]]]()
 
 Judge = Callable[[Run], list[Violation]]
+Show = Callable[[list[tuple[str, str]]], None]
 
 
 @pytest.fixture
-def judge(request: pytest.FixtureRequest) -> Judge:
+def show(request: pytest.FixtureRequest) -> Show:
+    """Figures, by their names, to be shown in the end."""
+
+    def shown(figures: list[tuple[str, str]]) -> None:
+        request.config.stash.setdefault(_tables, []).append((request.node.name, figures))
+
+    return shown
+
+
+@pytest.fixture
+def judge(show: Show) -> Judge:
     """The first violations of a run; its figures are shown in the end."""
 
     def judged(run: Run) -> list[Violation]:
         violations = verdict(run)
-        request.config.stash.setdefault(_tables, []).append((request.node.name, rows(run, len(violations))))
+        show(rows(run, len(violations)))
         return violations[:_SHOWN]
 
     return judged

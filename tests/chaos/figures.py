@@ -80,15 +80,15 @@ def rows(run: Run, violations: int) -> list[tuple[str, str]]:
         ("of those, none there at first", str(sum(move.waited for move in found))),
         ("audio heard again", f"{run.metrics.total('asr_replayed_audio_seconds_total'):.0f} s"),
         ("move at the gateway, at most", _bucket_quantiles(run.metrics)),
-        ("blow to `moved`, a worker there", _quantiles([move.seconds for move in found if not move.waited])),
-        ("blow to `moved`, none there", _quantiles([move.seconds for move in found if move.waited])),
-        ("endpoint sent to sentence heard", _quantiles(late)),
-        ("clients behind real time", _quantiles([behind(history) for history in histories])),
+        ("blow to `moved`, a worker there", quantiles([move.seconds for move in found if not move.waited])),
+        ("blow to `moved`, none there", quantiles([move.seconds for move in found if move.waited])),
+        ("endpoint sent to sentence heard", quantiles(late)),
+        ("clients behind real time", quantiles([behind(history) for history in histories])),
         ("violations", str(violations)),
     ]
 
 
-def _quantiles(seconds: Sequence[float]) -> str:
+def quantiles(seconds: Sequence[float]) -> str:
     if not seconds:
         return "none"
     return "p50 {:.0f} ms, p95 {:.0f} ms, p99 {:.0f} ms, most {:.0f} ms".format(

@@ -29,6 +29,7 @@ class Message(msgspec.Struct, frozen=True):
     session_id: str | None = None
     worker: str | None = None
     code: str | None = None
+    retry_after_s: float | None = None
     sentences: tuple[Sentence, ...] = ()
     partial: str = ""
     partial_start_ms: int = 0
@@ -48,7 +49,7 @@ class Received:
 class History:
     """`sent_at`: when each frame of the script was on its way, monotonic seconds; shorter than the script
     if the session ended before it. `close_code`: the server's, None if the client closed first, 1006 if
-    nobody said why.
+    nobody said why. `asked_at`: when START was on its way, monotonic seconds.
     """
 
     script: Script
@@ -56,6 +57,7 @@ class History:
     sent_at: array[float] = field(repr=False)
     received: tuple[Received, ...] = field(repr=False)
     close_code: int | None = None
+    asked_at: float = 0.0
 
     @property
     def messages(self) -> tuple[Message, ...]:

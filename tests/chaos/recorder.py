@@ -27,6 +27,7 @@ class _Notes:
     sentences: tuple[Sentence, ...] = ()
     answered: asyncio.Event = field(default_factory=asyncio.Event)
     close_code: int | None = None
+    asked_at: float = 0.0
 
     def take(self, text: bytes) -> bool:
         """Whether the session goes on."""
@@ -51,6 +52,7 @@ async def record(url: str, script: Script) -> History:
     async with connect(url, max_queue=None, ping_timeout=None, proxy=None) as connection:
         hearing = asyncio.create_task(_hear(connection, notes), name=f"hear-{script.number}")
         try:
+            notes.asked_at = time.monotonic()
             await connection.send("START")
             await asyncio.wait_for(notes.answered.wait(), _ANSWER_WITHIN_S)
             await _speak(connection, script, notes)
@@ -63,7 +65,7 @@ async def record(url: str, script: Script) -> History:
             pass
         finally:
             hearing.cancel()
-    return History(script, notes.sent_at, tuple(notes.received), notes.close_code)
+    return History(script, notes.sent_at, tuple(notes.received), notes.close_code, notes.asked_at)
 
 
 async def _hear(connection: ClientConnection, notes: _Notes) -> None:

@@ -43,6 +43,28 @@ class Size:
         return self.stops * (self.stop_s + 4)
 
 
+@dataclass(frozen=True, slots=True)
+class Overload:
+    """A worker's engine decodes `lanes` windows at a time, each in `service_ms`; `speakers` sessions are what
+    a worker is let have: about half of what its engine can do. `seconds`: of each load."""
+
+    lanes: int
+    service_ms: int
+    speakers: int
+    workers: int
+    seconds: float
+
+    @property
+    def environ(self) -> Mapping[str, str]:
+        """What the workers' engine is told."""
+        return {"SCRIPTED_ENGINE_DELAY_MS": str(self.service_ms), "SCRIPTED_ENGINE_LANES": str(self.lanes)}
+
+    @property
+    def capacity(self) -> int:
+        """Sessions of all workers."""
+        return self.speakers * self.workers
+
+
 def _from_environment() -> Size:
     given = os.environ.get
     return Size(
@@ -55,4 +77,16 @@ def _from_environment() -> Size:
     )
 
 
+def _overload() -> Overload:
+    given = os.environ.get
+    return Overload(
+        lanes=int(given("CHAOS_LANES", "8")),
+        service_ms=int(given("CHAOS_SERVICE_MS", "400")),
+        speakers=int(given("CHAOS_SPEAKERS", "8")),
+        workers=int(given("CHAOS_WORKERS", "2")),
+        seconds=float(given("CHAOS_LOAD_S", "24")),
+    )
+
+
 SIZE: Final = _from_environment()
+OVERLOAD: Final = _overload()

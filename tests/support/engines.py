@@ -3,6 +3,7 @@
 They run inside real workers, so environment variables tell them what to do:
 
 SCRIPTED_ENGINE_DELAY_MS     each decode takes so long.
+SCRIPTED_ENGINE_LANES        so many decodes at a time; 1 if not given.
 SCRIPTED_ENGINE_FAIL_AFTER   the n-th decode of the process raises `EngineError`, only that one.
 SCRIPTED_ENGINE_FAIL_FROM    the n-th decode and all after it do.
 SCRIPTED_ENGINE_DIES_AFTER   the n-th decode of the process raises `EngineDead`.
@@ -33,6 +34,7 @@ class EngineScript:
     """What the engine does beside answering; calls are counted from 1, 0 stands for never."""
 
     delay_s: float = 0.0
+    lanes: int = 1
     failing_call: int = 0
     failing_from: int = 0
     deadly_call: int = 0
@@ -54,12 +56,11 @@ def scripted_words(text: str) -> tuple[TimedWord, ...]:
 
 
 class ScriptedEngine:
-    """Answers with `scripted_text`, one request at a time."""
-
-    # Beyond the longest row of both silence schedules.
-    capabilities = EngineCapabilities(max_segment_ms=120_000, max_in_flight=1)
+    """Answers with `scripted_text`, so many requests at a time as the script has lanes."""
 
     def __init__(self, script: EngineScript) -> None:
+        # Beyond the longest row of both silence schedules.
+        self.capabilities = EngineCapabilities(max_segment_ms=120_000, max_in_flight=script.lanes)
         self._script = script
         self._calls = 0
 
@@ -72,7 +73,7 @@ class ScriptedEngine:
         """Remembers nothing."""
 
     async def room(self) -> int:
-        return 1
+        return self._script.lanes
 
     def check(self) -> None:
         """Dies only when the script says so."""
@@ -98,6 +99,7 @@ def scripted(settings: Settings) -> ScriptedEngine:
 def script_from(environ: Mapping[str, str]) -> EngineScript:
     return EngineScript(
         delay_s=_number(environ, "DELAY_MS") / 1000,
+        lanes=_number(environ, "LANES") or 1,
         failing_call=_number(environ, "FAIL_AFTER"),
         failing_from=_number(environ, "FAIL_FROM"),
         deadly_call=_number(environ, "DIES_AFTER"),

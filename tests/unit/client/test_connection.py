@@ -109,6 +109,7 @@ def test_a_refusal_in_the_words_of_our_server_is_told_as_it_is() -> None:
 
     error = asyncio.run(_attempt(refuse))
     assert (error.code, error.message, error.retryable) == ("stream_quota", "too many", True)
+    assert error.retry_after_s == 5 and str(error) == "stream_quota: too many; try again in 5 s"
 
 
 @pytest.mark.parametrize(("api_key", "sent"), [("vxs_key", "Bearer vxs_key"), (None, None)])

@@ -4,7 +4,15 @@ import msgspec
 import pytest
 
 from common.checkpoint import ORIGIN, Checkpoint
-from common.errors import EngineFailed, InternalError, NoWorker, SessionEvicted, SessionInUse, VoxshardError
+from common.errors import (
+    EngineFailed,
+    InternalError,
+    NoWorker,
+    Overloaded,
+    SessionEvicted,
+    SessionInUse,
+    VoxshardError,
+)
 from common.events import (
     Committed,
     EndpointReason,
@@ -175,9 +183,10 @@ def test_a_session_that_its_worker_gives_up_moves_too(error: type[VoxshardError]
     assert rig.metric("asr_session_moves_total", reason=error.code) == 1
 
 
-def test_what_is_wrong_with_the_session_itself_ends_it() -> None:
+@pytest.mark.parametrize("error", [SessionInUse, Overloaded])
+def test_a_session_that_its_first_worker_does_not_take_ends(error: type[VoxshardError]) -> None:
     rig = RelayRig()
-    rig.fail(SessionInUse)
+    rig.fail(error)
     assert [type(event) for event in rig.client.told] == [Failed]
     assert len(rig.workers.placed) == 1
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from common.errors import NoWorker, SessionInUse
+from common.errors import NoWorker, Overloaded, SessionInUse
 from common.events import Failed, SessionOptions
 from gateway.registry.memory import MemoryPins, MemoryTable
 from gateway.relay import RelayServices, SessionRelay
@@ -57,6 +57,18 @@ def test_without_a_worker_the_pin_is_given_back() -> None:
     rig.workers.ready.clear()
     rig.relay.pinned()
     assert (rig.client.told, rig.pins.holders) == ([Failed(NoWorker.code, NoWorker().text)], {})
+
+
+def test_where_no_worker_has_room_the_pin_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = RelayRig(pinned=False)
+
+    def full(*_: object) -> None:
+        raise Overloaded(retry_after_s=3.0)
+
+    monkeypatch.setattr(rig.workers, "open", full)
+    rig.relay.pinned()
+    assert rig.client.told == [Failed(Overloaded.code, Overloaded().text, 3.0)]
+    assert rig.pins.holders == {}
 
 
 def test_with_pins_in_memory_all_that_is_known_at_start_is_raised_by_it() -> None:

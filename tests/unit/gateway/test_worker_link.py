@@ -4,10 +4,13 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 
+import pytest
+
 from common.checkpoint import Checkpoint
-from common.events import Event, SessionOptions, Settled, Stopped
+from common.events import Event, Failed, SessionOptions, Settled, Stopped
 from common.link import LINK_VERSION, Frame, FrameDecoder, FrameType, Hello, Load, Open, Opened
 from common.link_transport import LinkTransport
+from gateway.admission import Limits
 from gateway.session_log import Order
 from gateway.worker_link import SessionStream, WorkerLink
 from tests.support.aio import run
@@ -15,6 +18,8 @@ from tests.support.aio import run
 EPOCH = 3
 HELLO = Hello(LINK_VERSION, "1", 4711, "http://127.0.0.1:9501/metrics")
 STOPPED = Stopped(heard=320)
+
+LIMITS = Limits(max_lag_ms=1_000, max_speaking=1)
 
 
 class Listener:
@@ -60,7 +65,7 @@ class Rig:
 
     def __init__(self) -> None:
         self.stale = 0
-        self.link = WorkerLink("0", "http://127.0.0.1:9400/metrics", self._count_stale)
+        self.link = WorkerLink("0", "http://127.0.0.1:9400/metrics", LIMITS, self._count_stale)
         self.transport = LinkTransport(self.link)
 
     def open(self, listener: Listener) -> SessionStream:
@@ -220,3 +225,40 @@ def test_it_is_ready_once_the_worker_says_so() -> None:
         assert (rig.link.name, rig.link.sessions) == ("1", 3)
 
     in_loop(check)
+
+
+def test_what_it_is_given_takes_room_until_a_report_behind_its_answer_counts_it() -> None:
+    def check(rig: Rig) -> None:
+        rig.open(Listener())
+        assert not rig.link.room.is_free
+        rig.hear(FrameType.LOAD, Load(True, 0, 0, 0, 7, None), stream=0)
+        assert not rig.link.room.is_free, "it was on its way when this was said"
+        rig.hear(FrameType.OPENED, Opened(64_000))
+        rig.hear(FrameType.LOAD, Load(True, 0, 0, 0, 8, None), stream=0)
+        assert rig.link.room.is_free
+
+    in_loop(check)
+
+
+def test_what_is_refused_by_the_worker_takes_no_room() -> None:
+    def check(rig: Rig) -> None:
+        rig.open(Listener())
+        rig.hear(FrameType.FAILED, Failed("overloaded", "no"))
+        assert rig.link.room.is_free
+
+    in_loop(check)
+
+
+def test_it_says_once_that_the_worker_is_late_and_once_that_it_is_not(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+
+    def check(rig: Rig) -> None:
+        rig.hear(FrameType.HELLO, HELLO, stream=0)
+        caplog.clear()
+        for lag_ms in (1_001, 800, 500, 400):
+            rig.hear(FrameType.LOAD, Load(True, 0, 0, lag_ms, 7, None), stream=0)
+
+    in_loop(check)
+    assert caplog.messages == ["worker late, no new sessions", "worker in time again"]

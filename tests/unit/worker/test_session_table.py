@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from common.errors import EngineFailed, SessionInUse
+from common.capacity import QUIET_AFTER_S
+from common.errors import EngineFailed, Overloaded, SessionInUse
 from tests.support.session_rig import Sent, SessionRig
 from tests.support.sound import LOUD, sound
 from worker.session import SessionLife, WorkerSession
@@ -107,3 +108,29 @@ def test_speaking_sessions_are_those_with_an_open_segment() -> None:
     assert rig.table.speaking() == 1
     rig.table.report()
     assert rig.metric("asr_sessions_active", state="speaking") == 1
+
+
+def test_a_session_is_engaged_until_it_has_been_quiet_for_long() -> None:
+    rig = Rig()
+    session, _ = rig.add("call", "link")
+    rig.clock.advance(QUIET_AFTER_S - 1)
+    assert rig.table.engaged() == 1
+    rig.clock.advance(1)
+    assert rig.table.engaged() == 0
+    rig.hear(session, sound((LOUD, 0.5)))
+    assert session.pipeline.speaking and rig.table.engaged() == 1
+    rig.clock.advance(QUIET_AFTER_S)
+    assert rig.table.engaged() == 1, "it is speaking still"
+
+
+def test_there_is_room_until_too_many_might_speak() -> None:
+    rig = Rig()
+    for name in ("one", "two"):
+        rig.table.check_room("call", 2)
+        rig.add(name, "link")
+    rig.table.check_room("call", None)
+    with pytest.raises(Overloaded) as refused:
+        rig.table.check_room("call", 2)
+    assert refused.value.retry_after_s
+    rig.clock.advance(QUIET_AFTER_S)
+    rig.table.check_room("call", 2)
