@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from common.events import Event
+from typing import Final
+
+from common.errors import SlowReader
+from common.events import Event, Failed
 from gateway.dialects.base import Dialect
 from gateway.metrics import GatewayMetrics
 from gateway.outbox import Outbox, StallWatch
 from gateway.websocket import Connection
+
+# Every result repeats all sentences: what waits may be far more as messages than it is as events.
+MAX_CLOSING_BYTES: Final = 1 << 20
 
 
 class ClientSide:
@@ -23,9 +29,13 @@ class ClientSide:
         self._connection = connection
 
     def say(self, event: Event) -> None:
-        """Raises `SlowReader` when too much is unread."""
+        """Raises `SlowReader` when too much is unread; `close` will say so."""
         if self._connection is not None:
-            self._outbox.push(event)
+            try:
+                self._outbox.push(event)
+            except SlowReader as error:
+                self._outbox.push_last(Failed(error.code, error.text))
+                raise
             self.flush()
 
     def flush(self) -> None:
@@ -34,10 +44,15 @@ class ClientSide:
             self._send_next(self._connection)
 
     def close(self, code: int, reason: str) -> None:
-        """Send what is left, whether or not it is being read, and close behind it."""
+        """Send what is left, whether or not it is being read, and close behind it.
+
+        A client with more than `MAX_CLOSING_BYTES` unread gets of the rest only the last event: it says why.
+        """
         connection, self._connection = self._connection, None
         if connection is not None:
             while self._outbox:
+                if connection.buffered_bytes > MAX_CLOSING_BYTES:
+                    self._outbox.leave_last()
                 self._send_next(connection)
             connection.close(code, reason)
 

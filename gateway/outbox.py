@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from typing import Final
 
 from common.errors import SlowReader
-from common.events import Event, Partial
+from common.events import Configured, Event, Partial
 from common.events import Final as FinalEvent
 
 # A client that leaves this much unread, beside what the sockets hold, does not read at all.
 MAX_EVENTS: Final = 256
+# The same in memory: hotwords are answered with all of them, and that may be 80 KiB each time.
+MAX_BYTES: Final = 256 << 10
 
 
 class Outbox:
     def __init__(self) -> None:
         self._events: deque[Event] = deque()
+        self._bytes = 0
 
     def __len__(self) -> int:
         return len(self._events)
@@ -24,16 +28,46 @@ class Outbox:
         """Raises `SlowReader` when full; the session cannot go on without its finals."""
         if isinstance(event, Partial | FinalEvent):
             self._drop_partial_of(event.segment)
-        if len(self._events) >= MAX_EVENTS:
+        size = _size(event)
+        # One event may be of any size: there is no client that could have read a part of it.
+        if len(self._events) >= MAX_EVENTS or (self._events and self._bytes + size > MAX_BYTES):
             raise SlowReader()
         self._events.append(event)
+        self._bytes += size
+
+    def push_last(self, event: Event) -> None:
+        """Why nothing follows: there is always room for that."""
+        self._events.append(event)
+        self._bytes += _size(event)
 
     def pop(self) -> Event:
-        return self._events.popleft()
+        event = self._events.popleft()
+        self._bytes -= _size(event)
+        return event
+
+    def leave_last(self) -> None:
+        """Forget all events but the last."""
+        while len(self._events) > 1:
+            self.pop()
 
     def _drop_partial_of(self, segment: int) -> None:
         if self._events and isinstance(self._events[-1], Partial) and self._events[-1].segment == segment:
-            self._events.pop()
+            self._bytes -= _size(self._events.pop())
+
+
+def _size(event: Event) -> int:
+    """Bytes of the texts in it; the number of events bounds the rest."""
+    match event:
+        case Partial():
+            return sys.getsizeof(event.text)
+        case FinalEvent():
+            return sys.getsizeof(event.text) + sum(sys.getsizeof(word.text) for word in event.words)
+        case Configured(options, "hotwords_set"):
+            return sum(map(sys.getsizeof, options.hotwords))
+        case Configured(options, "postprocess_hotwords_set"):
+            return sum(sys.getsizeof(text) for pair in options.replacements for text in pair)
+        case _:
+            return 0
 
 
 class StallWatch:

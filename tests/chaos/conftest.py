@@ -8,23 +8,23 @@ from typing import Final
 import pytest
 
 from tests.chaos.conduct import verdict
-from tests.chaos.figures import Run, rows
+from tests.chaos.figures import Run, Table, rows
 from tests.chaos.violations import Violation
 from tests.support.trouble import SEED
 
 _SHOWN: Final = 20
-_tables: Final = pytest.StashKey[list[tuple[str, list[tuple[str, str]]]]]()
+_tables: Final = pytest.StashKey[list[tuple[str, Table]]]()
 
 Judge = Callable[[Run], list[Violation]]
-Show = Callable[[list[tuple[str, str]]], None]
+Show = Callable[[Table], None]
 
 
 @pytest.fixture
 def show(request: pytest.FixtureRequest) -> Show:
-    """Figures, by their names, to be shown in the end."""
+    """These figures of the test are shown in the end."""
 
-    def shown(figures: list[tuple[str, str]]) -> None:
-        request.config.stash.setdefault(_tables, []).append((request.node.name, figures))
+    def shown(table: Table) -> None:
+        request.config.stash.setdefault(_tables, []).append((request.node.name, table))
 
     return shown
 

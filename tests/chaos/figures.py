@@ -11,6 +11,9 @@ from tests.chaos.script import FRAME_MS
 from tests.chaos.trouble import Blow
 from tests.support.exposition import Metrics
 
+Table = list[tuple[str, str]]
+"""Name and value of each figure."""
+
 
 @dataclass(frozen=True, slots=True)
 class Move:
@@ -35,13 +38,35 @@ def moves(history: History, blows: Sequence[Blow]) -> Iterator[Move]:
         worker = message.worker
 
 
-def lateness(history: History) -> Iterator[float]:
-    """Of each sentence: seconds from when the audio at its endpoint was sent to when it was heard."""
+@dataclass(frozen=True, slots=True)
+class Delay:
+    """`sent_at`: of the newest audio that a text needed, monotonic seconds; `seconds`: until it was heard."""
+
+    sent_at: float
+    seconds: float
+
+
+def finals(history: History) -> Iterator[Delay]:
+    """Of each sentence, from the audio at its endpoint."""
     known = 0
     for received in history.received:
         for sentence in received.message.sentences[known:]:
-            yield received.at - history.sent_at[max(0, sentence.endpoint - 1) // FRAME_MS]
+            yield _delay(history, sentence.endpoint, received.at)
         known = max(known, len(received.message.sentences))
+
+
+def interims(history: History) -> Iterator[Delay]:
+    """Of each partial that has heard more than those before."""
+    heard_ms = 0
+    for received in history.received:
+        if received.message.partial and received.message.duration_ms > heard_ms:
+            heard_ms = received.message.duration_ms
+            yield _delay(history, heard_ms, received.at)
+
+
+def _delay(history: History, end_ms: int, heard_at: float) -> Delay:
+    sent_at = history.sent_at[max(0, end_ms - 1) // FRAME_MS]
+    return Delay(sent_at, heard_at - sent_at)
 
 
 def behind(history: History) -> float:
@@ -68,11 +93,10 @@ class Run:
         return [move for history in self.histories for move in moves(history, self.blows)]
 
 
-def rows(run: Run, violations: int) -> list[tuple[str, str]]:
-    """Name and value of each figure."""
+def rows(run: Run, violations: int) -> Table:
     found, histories = run.moves, run.histories
     minutes = sum(history.heard_ms for history in histories) / 60_000
-    late = [seconds for history in histories for seconds in lateness(history)]
+    late = [delay.seconds for history in histories for delay in finals(history)]
     return [
         ("sessions", f"{len(histories)}, {minutes:.0f} minutes of audio, {len(late)} sentences"),
         ("blows to workers", str(len(run.blows))),

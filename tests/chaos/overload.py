@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from common.errors import Overloaded
-from tests.chaos.figures import behind, lateness, quantile, quantiles
+from tests.chaos.figures import behind, finals, quantile, quantiles
 from tests.chaos.history import History
 from tests.chaos.laws import check
 from tests.chaos.recorder import record
@@ -46,7 +46,7 @@ class Load:
 
     @property
     def final_latencies(self) -> list[float]:
-        return [seconds for history in self.admitted for seconds in lateness(history)]
+        return [delay.seconds for history in self.admitted for delay in finals(history)]
 
     @property
     def held_up(self) -> bool:

@@ -65,6 +65,25 @@ class Overload:
         return self.speakers * self.workers
 
 
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """A stream of real speech, and how often the worker that serves it is killed in mid-sentence."""
+
+    seconds: float
+    kills: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stalled:
+    """`readers`: sessions that speak and never read; `handshakes`: sockets that send theirs byte by byte;
+    `healthy`: sessions beside them; `seconds`: how long these are measured without the others, then with."""
+
+    readers: int
+    handshakes: int
+    healthy: int
+    seconds: float
+
+
 def _from_environment() -> Size:
     given = os.environ.get
     return Size(
@@ -88,5 +107,22 @@ def _overload() -> Overload:
     )
 
 
+def _spoken() -> Spoken:
+    given = os.environ.get
+    return Spoken(seconds=float(given("CHAOS_SPOKEN_S", "60")), kills=int(given("CHAOS_SPOKEN_KILLS", "3")))
+
+
+def _stalled() -> Stalled:
+    given = os.environ.get
+    return Stalled(
+        readers=int(given("CHAOS_STALLED", "50")),
+        handshakes=int(given("CHAOS_SLOW_HANDSHAKES", "20")),
+        healthy=int(given("CHAOS_HEALTHY", "20")),
+        seconds=float(given("CHAOS_STALLED_S", "15")),
+    )
+
+
 SIZE: Final = _from_environment()
 OVERLOAD: Final = _overload()
+SPOKEN: Final = _spoken()
+STALLED: Final = _stalled()

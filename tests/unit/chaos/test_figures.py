@@ -5,11 +5,12 @@ import math
 import pytest
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
-from tests.chaos.figures import Run, behind, lateness, moves, quantile, rows
+from tests.chaos.figures import Run, behind, finals, interims, moves, quantile, rows
 from tests.chaos.history import History
+from tests.chaos.script import FRAME_MS
 from tests.chaos.trouble import Blow
 from tests.support.exposition import Metrics
-from tests.unit.chaos.history_rig import SCRIPT, WORKER, event, good, history_of
+from tests.unit.chaos.history_rig import SCRIPT, WORKER, event, good, history_of, result
 
 
 def moved_history(*before: str) -> History:
@@ -45,8 +46,17 @@ def test_a_move_that_nobody_caused_is_none() -> None:
 
 def test_a_sentence_is_late_by_the_time_since_its_endpoint_was_sent() -> None:
     history = good()
-    late = list(lateness(history))
-    assert late == pytest.approx([0.01] * len(history.locked))
+    delays = list(finals(history))
+    assert [delay.seconds for delay in delays] == pytest.approx([0.01] * len(history.locked))
+    assert [delay.sent_at for delay in delays] == [
+        history.sent_at[(sentence.endpoint - 1) // FRAME_MS] for sentence in history.locked
+    ]
+
+
+def test_an_interim_result_counts_once_for_the_audio_that_it_has_heard() -> None:
+    partials = [result((), partial="heard", duration_ms=heard_ms) for heard_ms in (100, 300, 300, 250)]
+    history = history_of([event("started"), *partials, result((), duration_ms=400)])
+    assert [delay.sent_at for delay in interims(history)] == [history.sent_at[0], history.sent_at[2]]
 
 
 def test_a_client_on_time_is_not_behind() -> None:

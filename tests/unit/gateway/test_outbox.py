@@ -5,8 +5,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.errors import SlowReader
-from common.events import EndpointReason, Event, Final, Partial, SpeechStarted, Stopped
-from gateway.outbox import MAX_EVENTS, Outbox, StallWatch
+from common.events import (
+    Configured,
+    EndpointReason,
+    Event,
+    Final,
+    Partial,
+    SessionOptions,
+    SpeechStarted,
+    Stopped,
+    Word,
+)
+from gateway.outbox import MAX_BYTES, MAX_EVENTS, Outbox, StallWatch
 
 
 def partial(segment: int, revision: int) -> Partial:
@@ -57,6 +67,66 @@ def test_a_full_outbox_refuses_and_keeps_what_it_has() -> None:
     with pytest.raises(SlowReader):
         outbox.push(Stopped(0))
     assert len(outbox) == MAX_EVENTS
+
+
+LONG = "x" * 1_000
+LARGE: list[Event] = [
+    Configured(SessionOptions(hotwords=(LONG,) * 10), "hotwords_set"),
+    Configured(SessionOptions(replacements=((LONG, LONG),) * 5), "postprocess_hotwords_set"),
+    Final(0, LONG * 10, 0, 100, 200, EndpointReason.SILENCE),
+    Final(0, "ever", 0, 100, 200, EndpointReason.SILENCE, (Word(LONG, 0, 100),) * 10),
+]
+
+
+def filled(event: Event) -> Outbox:
+    """With as many of these as it takes."""
+    outbox = Outbox()
+    with pytest.raises(SlowReader):
+        while True:
+            outbox.push(event)
+    return outbox
+
+
+@pytest.mark.parametrize("event", LARGE)
+def test_what_waits_is_bounded_in_bytes_too(event: Event) -> None:
+    assert 0.9 * MAX_BYTES < 10_000 * len(filled(event)) <= MAX_BYTES
+
+
+def test_what_was_sent_leaves_room() -> None:
+    outbox = filled(LARGE[0])
+    outbox.pop()
+    outbox.push(LARGE[0])
+
+
+def test_a_partial_that_is_replaced_leaves_room() -> None:
+    outbox = Outbox()
+    for revision in range(100):
+        outbox.push(Partial(0, revision, LONG * 10, 0, 100))
+    assert len(outbox) == 1
+
+
+def test_a_setting_is_not_counted_again_with_each_other_that_is_answered() -> None:
+    options = SessionOptions(hotwords=(LONG,) * 200)
+    outbox = Outbox()
+    for _ in range(10):
+        outbox.push(Configured(options, "timestamps_set"))
+    assert len(outbox) == 10
+
+
+def test_one_event_is_taken_however_large_it_is() -> None:
+    outbox = Outbox()
+    outbox.push(Final(0, "x" * 2 * MAX_BYTES, 0, 100, 200, EndpointReason.SILENCE))
+    with pytest.raises(SlowReader):
+        outbox.push(LARGE[0])
+    assert len(outbox) == 1
+
+
+def test_all_but_the_last_can_be_forgotten() -> None:
+    outbox = filled(LARGE[0])
+    outbox.leave_last()
+    assert len(outbox) == 1
+    while len(outbox) < 10:
+        outbox.push(LARGE[0])
 
 
 def test_a_full_outbox_still_takes_what_replaces_its_last_partial() -> None:
