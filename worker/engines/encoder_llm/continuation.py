@@ -124,10 +124,11 @@ class Continuation:
 def _where_they_meet(earlier: Tokens, later: Tokens) -> tuple[int, int] | None:
     """Of what both say in a row, the position behind it in either; None if there is nothing, or it is said
     twice. As near as possible to the end of the earlier, which the later has heard as well."""
+    said: dict[Tokens, list[int]] = {}
+    for place in range(_RECOGNISABLE_TOKENS, len(later) + 1):
+        said.setdefault(later[place - _RECOGNISABLE_TOKENS : place], []).append(place)
     for end in range(len(earlier), _RECOGNISABLE_TOKENS - 1, -1):
-        said = earlier[end - _RECOGNISABLE_TOKENS : end]
-        ends = range(_RECOGNISABLE_TOKENS, len(later) + 1)
-        places = [place for place in ends if later[place - _RECOGNISABLE_TOKENS : place] == said]
+        places = said.get(earlier[end - _RECOGNISABLE_TOKENS : end], [])
         if places:
             return (end, places[0]) if len(places) == 1 else None
     return None
