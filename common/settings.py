@@ -126,9 +126,7 @@ class Settings(BaseSettings):
         default=120.0, gt=0, description="seconds for which a session without a worker waits for one"
     )
     max_lag_ms: int = Field(
-        default=2_000,
-        ge=0,
-        description="a worker later than this takes no new sessions; 0: no limit",
+        default=0, ge=0, description="a worker later than this takes no new sessions; 0: no limit"
     )
     max_speaking: int | None = Field(
         default=None, ge=1, description="sessions of one worker that may speak at once; any if not given"

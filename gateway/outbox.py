@@ -18,7 +18,8 @@ MAX_BYTES: Final = 256 << 10
 
 class Outbox:
     def __init__(self) -> None:
-        self._events: deque[Event] = deque()
+        # With what each took when it came: a text is larger once it has been sent to somebody.
+        self._events: deque[tuple[Event, int]] = deque()
         self._bytes = 0
 
     def __len__(self) -> int:
@@ -32,17 +33,15 @@ class Outbox:
         # One event may be of any size: there is no client that could have read a part of it.
         if len(self._events) >= MAX_EVENTS or (self._events and self._bytes + size > MAX_BYTES):
             raise SlowReader()
-        self._events.append(event)
-        self._bytes += size
+        self._append(event, size)
 
     def push_last(self, event: Event) -> None:
         """Why nothing follows: there is always room for that."""
-        self._events.append(event)
-        self._bytes += _size(event)
+        self._append(event, _size(event))
 
     def pop(self) -> Event:
-        event = self._events.popleft()
-        self._bytes -= _size(event)
+        event, size = self._events.popleft()
+        self._bytes -= size
         return event
 
     def leave_last(self) -> None:
@@ -50,9 +49,14 @@ class Outbox:
         while len(self._events) > 1:
             self.pop()
 
+    def _append(self, event: Event, size: int) -> None:
+        self._events.append((event, size))
+        self._bytes += size
+
     def _drop_partial_of(self, segment: int) -> None:
-        if self._events and isinstance(self._events[-1], Partial) and self._events[-1].segment == segment:
-            self._bytes -= _size(self._events.pop())
+        last = self._events[-1][0] if self._events else None
+        if isinstance(last, Partial) and last.segment == segment:
+            self._bytes -= self._events.pop()[1]
 
 
 def _size(event: Event) -> int:

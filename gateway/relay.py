@@ -64,7 +64,7 @@ class SessionRelay:
         self._leaving = False
         self._epoch = 0
         self._credit = 0
-        self._waits_since = 0.0
+        self._waits_since: float | None = None
         self._left_at = 0.0
         self._stream: Stream | None = None
 
@@ -75,7 +75,7 @@ class SessionRelay:
             return
         try:
             self._place(avoid=None)
-        except (NoWorker, Overloaded):
+        except BaseException:
             self._end()
             raise
 
@@ -113,7 +113,8 @@ class SessionRelay:
 
     def check(self, now: float) -> None:
         """To be called a few times a second."""
-        if self._state is Placement.WAITING and now - self._waits_since > self._services.patience_s:
+        waits_since = self._waits_since if self._state is Placement.WAITING else None
+        if waits_since is not None and now - waits_since > self._services.patience_s:
             self._give_up()
 
     # --- PinHolder -----------------------------------------------------------------------------
@@ -131,6 +132,7 @@ class SessionRelay:
 
     def opened(self) -> None:
         self._state = Placement.LIVE
+        self._waits_since = None
         if self._began:
             self._services.metrics.taken_up(self._services.clock.now() - self._left_at)
             self._listener.event(Moved(self.worker))
@@ -240,9 +242,11 @@ class SessionRelay:
         # From here on nothing may be trimmed: it is all untold.
         self._log.begin_again()
         self._state = Placement.WAITING
-        self._waits_since = self._services.clock.now()
         self._services.pool.wait(self)
-        self._listener.event(Degraded(round(self._services.patience_s)))
+        # Whom a worker has refused in the meantime has waited ever since.
+        if self._waits_since is None:
+            self._waits_since = self._services.clock.now()
+            self._listener.event(Degraded(round(self._services.patience_s)))
         self._listener.flows()
 
     def _give_up(self, failed: Failed | None = None) -> None:

@@ -177,7 +177,11 @@ class StreamingPipeline:
         self._rested = None
         speculation, self._speculation = self._speculation, None
         was_cut = closed.reason is EndpointReason.MAX_LENGTH
-        self._due_at = self._policy.due_at if was_cut and self._policy is not None else None
+        self._due_at = None
+        if was_cut and self._policy is not None:
+            # The final takes the place of a partial that waits.
+            self._policy.not_begun()
+            self._due_at = self._policy.due_at
         self._policy = None
         # At a cut somebody speaks on, and a partial that has begun is what they see next.
         withdrawn = [] if was_cut else [Withdraw(DecodeKind.PARTIAL, closed.segment.index)]

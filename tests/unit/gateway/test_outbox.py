@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -80,7 +81,10 @@ LARGE: list[Event] = [
 
 def filled(event: Event) -> Outbox:
     """With as many of these as it takes."""
-    outbox = Outbox()
+    return _fill(Outbox(), event)
+
+
+def _fill(outbox: Outbox, event: Event) -> Outbox:
     with pytest.raises(SlowReader):
         while True:
             outbox.push(event)
@@ -111,6 +115,16 @@ def test_a_setting_is_not_counted_again_with_each_other_that_is_answered() -> No
     for _ in range(10):
         outbox.push(Configured(options, "timestamps_set"))
     assert len(outbox) == 10
+
+
+def test_a_text_that_was_sent_to_a_worker_meanwhile_takes_no_more_than_it_did() -> None:
+    outbox = Outbox()
+    for _ in range(MAX_EVENTS):
+        options = SessionOptions(hotwords=tuple(chr(0x4E00 + number) * 300 for number in range(100)))
+        outbox.push(Configured(options, "hotwords_set"))
+        msgspec.msgpack.encode(options)
+        outbox.pop()
+    assert 0.7 * MAX_BYTES < 10_000 * len(_fill(outbox, LARGE[0])) <= MAX_BYTES
 
 
 def test_one_event_is_taken_however_large_it_is() -> None:

@@ -59,6 +59,20 @@ def test_without_a_worker_the_pin_is_given_back() -> None:
     assert (rig.client.told, rig.pins.holders) == ([Failed(NoWorker.code, NoWorker().text)], {})
 
 
+def test_whatever_goes_wrong_at_the_start_the_pin_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = RelayRig()
+    pins = MemoryPins(MemoryTable(ManualClock()), "self")
+    services = RelayServices(rig.workers, pins, rig.metrics, rig.clock, 60)
+
+    def broken(*_: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(rig.workers, "open", broken)
+    with pytest.raises(RuntimeError):
+        SessionRelay("other", SessionOptions(), Client(), services).start()
+    assert pins.claim("other", 0, rig.relay)
+
+
 def test_where_no_worker_has_room_the_pin_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
     rig = RelayRig(pinned=False)
 

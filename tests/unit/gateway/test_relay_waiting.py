@@ -87,6 +87,19 @@ def test_what_is_left_of_it_in_a_worker_that_came_back_is_waited_for() -> None:
     assert rig.now.told == [(0, 100)]
 
 
+def test_being_refused_again_and_again_does_not_lengthen_its_patience() -> None:
+    rig = Alone.after(100).rig
+    rig.workers.ready = ["0"]
+    begun_at = rig.clock.now()
+    while rig.client.told[-1] != "given up":
+        rig.workers.serve_waiting()
+        rig.fail(SessionInUse)
+        rig.clock.advance(0.5)
+        rig.relay.check(rig.clock.now())
+        assert rig.clock.now() - begun_at <= PATIENCE_S + 1
+    assert len([told for told in rig.client.told if isinstance(told, Degraded)]) == 1
+
+
 def test_a_session_too_long_to_be_heard_again_is_given_up() -> None:
     rig = RelayRig()
     rig.opens(credit=2 * KEPT)

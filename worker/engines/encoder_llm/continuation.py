@@ -59,19 +59,23 @@ class _Window:
     shared: int = 0
     agreed: _Agreed = field(default_factory=_Agreed)
     latest: _Hypothesis | None = None
+    first_length: int = 0
 
     def heard(self, hypothesis: _Hypothesis) -> None:
-        if self.latest is not None:
+        if self.latest is None:
+            self.first_length = len(hypothesis.tokens)
+        else:
             common = common_prefix(self.latest.tokens, hypothesis.tokens) - ROLLBACK_TOKENS
             self.agreed.add(self.latest.end, hypothesis.tokens[: max(0, common)])
         self.latest = hypothesis
 
-    def go_on_from(self, earlier: _Hypothesis) -> None:
+    def go_on_from(self, earlier: _Hypothesis, known: int) -> None:
         """`earlier` is of the segment up to somewhere in this window: if both say the same there, they agree
-        on that, and what the window says behind it is said of the segment."""
+        on that, and what the window says behind it is said of the segment. Not before the `known` tokens that
+        are agreed on already, and not where only this window has heard: a phrase may come again."""
         assert self.latest is not None
-        place = _where_they_meet(earlier.tokens, self.latest.tokens)
-        if place is not None:
+        place = _where_they_meet(earlier.tokens, self.latest.tokens[: self.first_length])
+        if place is not None and place[0] >= known:
             end, self.shared = (behind - ROLLBACK_TOKENS for behind in place)
             self.front = earlier.tokens[:end]
             self.agreed.add(earlier.end, self.latest.tokens[: self.shared])
@@ -106,7 +110,8 @@ class Continuation:
             return
         window.heard(_Hypothesis(end, tuple(tokens)))
         if window.front is None and self._earlier is not None:
-            window.go_on_from(self._earlier)
+            known = self._agreed.newest
+            window.go_on_from(self._earlier, len(known.tokens) if known else 0)
         agreed = window.of_segment(window.agreed.newest)
         if agreed is not None:
             self._agreed.add(agreed.end, agreed.tokens)

@@ -108,6 +108,19 @@ def test_where_a_window_does_not_go_on_the_later_ones_do_not_either() -> None:
     assert continuation.prefix(0, 700) == TEXT[:14]
 
 
+@pytest.mark.parametrize("phrase", [TEXT[:8], TEXT[12:]])
+def test_a_phrase_that_is_said_again_later_joins_nothing(phrase: tuple[int, ...]) -> None:
+    """What lies between the two times is agreed, or at least was said."""
+    said = (OTHER, (*OTHER, *phrase), (*OTHER, *phrase, *OTHER), (*OTHER, *phrase, *OTHER, 1))
+    continuation = in_the_next_window(*said)
+    assert continuation.prefix(0, 600) == TEXT[:14]
+
+
+def test_what_is_agreed_on_is_never_taken_back() -> None:
+    continuation = in_the_next_window((*TEXT[2:12], *OTHER), (*TEXT[2:12], *OTHER, *OTHER))
+    assert continuation.prefix(0, 400) == TEXT[:14]
+
+
 def test_of_the_windows_only_the_newest_is_kept() -> None:
     continuation = in_the_next_window(OTHER, OTHER)
     continuation.heard(320, 600, OTHER[::-1])
