@@ -89,7 +89,6 @@ class SharedPins:
     async def beat(self) -> None:
         """Renew every pin; with none there, ask all the same."""
         pins = [held.pin for held in self._held.values() if held.pin is not None]
-        was_up = self._health.up
         try:
             for first in range(0, max(1, len(pins)), PINS_AT_ONCE):
                 some = pins[first : first + PINS_AT_ONCE]
@@ -100,8 +99,7 @@ class SharedPins:
         except RegistryAway as error:
             self._go_on_alone(error, [])
         else:
-            if self._health.up or not was_up:
-                self._health.answered()
+            self._health.answered()
 
     async def settle(self) -> None:
         """Ask for what was claimed, tell what was released."""
