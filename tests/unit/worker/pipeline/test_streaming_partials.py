@@ -129,6 +129,17 @@ def test_neither_a_cut_nor_a_decode_ahead_takes_back_a_partial_that_has_begun() 
     assert Withdraw(DecodeKind.PARTIAL, 0) not in driven.effects
 
 
+def test_a_partial_that_waits_at_a_cut_is_due_of_the_next_segment() -> None:
+    driven = Driven()
+    driven.feed("speech 5.4")
+    driven.pipeline.begun(driven.last(DecodeKind.PARTIAL))
+    driven.apply(DecodeKind.PARTIAL, "ever")
+    while DecodeKind.FINAL not in kinds(driven.effects):
+        driven.feed("speech 0.032")
+    # Where the cut is, and so when that time comes, is up to the audio.
+    assert driven.pipeline._due_at == driven.last(DecodeKind.PARTIAL).end
+
+
 def test_where_a_decode_ahead_came_in_its_place_a_partial_is_due_once_speech_goes_on() -> None:
     driven = Driven()
     driven.feed("speech 0.5")
