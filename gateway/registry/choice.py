@@ -20,11 +20,12 @@ def make_pins(redis_url: str | None, clock: Clock, metrics: GatewayMetrics) -> S
     if redis_url is None:
         return MemoryPins(MemoryTable(clock), owner="self")
     # Only now: who has no Redis need not load its client.
-    from gateway.registry.redis import RedisTable, UnusableUrl  # noqa: PLC0415
+    from gateway.registry.redis import RedisTable  # noqa: PLC0415
+    from gateway.registry.redis_call import RedisScripts, UnusableUrl  # noqa: PLC0415
 
     owner = unique_owner()
     try:
-        table = RedisTable(redis_url, owner)
+        table = RedisTable(RedisScripts(redis_url), owner)
     except UnusableUrl:
         raise BootFailed("redis_url: the options of this address cannot be used") from None
     return SharedPins(table, owner, Health(metrics))

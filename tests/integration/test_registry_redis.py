@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from gateway.registry.base import Claim, Pin, PinTable, RegistryAway
 from gateway.registry.memory import MemoryTable
-from gateway.registry.redis import ANSWER_WITHIN_S, RedisTable, UnusableUrl
+from gateway.registry.redis import RedisTable
+from gateway.registry.redis_call import ANSWER_WITHIN_S, RedisScripts, UnusableUrl
 from tests.support.aio import run
 from tests.support.clock import ManualClock
 from tests.support.pin_contract import CHECKS, Check, Contract
@@ -35,7 +36,7 @@ class Tables:
     """One of each owner, closed together."""
 
     def __init__(self, url: str, expiry_s: float = EXPIRY_S) -> None:
-        self.of = {owner: RedisTable(url, owner, expiry_s, PATIENCE_S) for owner in OWNERS}
+        self.of = {owner: RedisTable(RedisScripts(url, PATIENCE_S), owner, expiry_s) for owner in OWNERS}
 
     async def __aenter__(self) -> Tables:
         return self
@@ -113,8 +114,8 @@ def test_answers_what_the_table_in_memory_answers(redis: RedisServer, asked: lis
 def test_a_redis_that_stands_still_is_away_soon_and_then_there_again() -> None:
     async def scenario(server: RedisServer) -> None:
         hasty, table = (
-            RedisTable(server.url, "ada"),
-            RedisTable(server.url, "ada", answer_within_s=PATIENCE_S),
+            RedisTable(RedisScripts(server.url), "ada"),
+            RedisTable(RedisScripts(server.url, PATIENCE_S), "ada"),
         )
         await table.renew([])
         server.pause()
@@ -133,7 +134,7 @@ def test_a_redis_that_stands_still_is_away_soon_and_then_there_again() -> None:
 
 def test_a_redis_that_was_restarted_is_there_at_once() -> None:
     async def scenario(server: RedisServer) -> None:
-        table = RedisTable(server.url, "ada", answer_within_s=PATIENCE_S)
+        table = RedisTable(RedisScripts(server.url, PATIENCE_S), "ada")
         await table.claim([Claim("call", 0, "ada")])
         server.kill()
         with pytest.raises(RegistryAway, match="ConnectionError"):
@@ -148,7 +149,7 @@ def test_a_redis_that_was_restarted_is_there_at_once() -> None:
 
 def test_a_restart_between_two_calls_is_not_noticed() -> None:
     async def scenario(server: RedisServer) -> None:
-        table = RedisTable(server.url, "ada", answer_within_s=PATIENCE_S)
+        table = RedisTable(RedisScripts(server.url, PATIENCE_S), "ada")
         await table.claim([Claim("call", 0, "ada")])
         server.kill()
         server.start()
@@ -161,7 +162,7 @@ def test_a_restart_between_two_calls_is_not_noticed() -> None:
 
 def test_a_wrong_password_is_named_but_not_said(redis: RedisServer) -> None:
     async def scenario() -> None:
-        table = RedisTable(redis.url.replace(PASSWORD, "wrong-secret"), "ada", answer_within_s=PATIENCE_S)
+        table = RedisTable(RedisScripts(redis.url.replace(PASSWORD, "wrong-secret"), PATIENCE_S), "ada")
         with pytest.raises(RegistryAway, match="AuthenticationError") as away:
             await table.renew([])
         assert "secret" not in str(away.value)
@@ -172,4 +173,4 @@ def test_a_wrong_password_is_named_but_not_said(redis: RedisServer) -> None:
 
 def test_an_address_with_unknown_options_is_refused() -> None:
     with pytest.raises(UnusableUrl):
-        RedisTable("redis://:secret@localhost/0?colour=red", "ada")
+        RedisScripts("redis://:secret@localhost/0?colour=red")
