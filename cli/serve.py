@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -102,8 +103,8 @@ def addresses(settings: Settings) -> list[str]:
         return http_url(settings.ops_host, port)
 
     return [
-        f"live ws://{reachable_host(settings.host)}:{settings.port}",
-        f"http {http_url(settings.http_host, settings.http_port)}",
+        *(f"live ws://{reachable_host(settings.host)}:{port}" for port in _live_ports(settings)),
+        *(f"http {http_url(settings.http_host, port)}" for port in _http_ports(settings)),
         *(
             f"ops gateway-{index} {ops(settings.gateway_ops_port + index)}"
             for index in range(settings.gateways)
@@ -111,3 +112,12 @@ def addresses(settings: Settings) -> list[str]:
         *(f"ops worker-{index} {ops(settings.worker_ops_port + index)}" for index in range(settings.workers)),
         f"ops supervisor {ops(settings.supervisor_ops_port)}",
     ]
+
+
+def _live_ports(settings: Settings) -> Iterable[int]:
+    """One, unless gateways have their own."""
+    return dict.fromkeys(map(settings.live_port, range(settings.gateways)))
+
+
+def _http_ports(settings: Settings) -> Iterable[int]:
+    return dict.fromkeys(map(settings.http_port_of, range(settings.gateways)))

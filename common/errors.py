@@ -1,6 +1,7 @@
 """Every error a client can see: whose fault, which code, what it does to the session, what to do next.
 
-One class per cause. `TABLE` is the single list; docs/operations.md prints it (tests compare the two).
+One class per cause; those of access and of sessions have files of their own, and are had from here all the
+same. `TABLE` is the single list; docs/operations.md prints it (tests compare the two).
 Close codes: 1007 bad text, 1008 policy, 1009 too big, 1011 ours, 1012 restart, 1013 overload,
 4400-4499 mirror HTTP 4xx. `close_code` None means that the session outlives the mistake.
 """
@@ -9,7 +10,67 @@ from __future__ import annotations
 
 from typing import Final
 
-from common.error_base import VoxshardError as VoxshardError  # noqa: PLC0414 - it belongs to these
+from common.error_access import (
+    AudioQuota,
+    BadCredentials,
+    NoCredentials,
+    OriginRefused,
+    StreamQuota,
+    TokenExpired,
+)
+from common.error_base import VoxshardError
+from common.error_session import (
+    BadResumeToken,
+    BadSessionId,
+    CannotLookUp,
+    ResumeExpired,
+    SessionInUse,
+    SessionResumed,
+    SessionUnknown,
+)
+
+__all__ = [
+    "BY_CODE",
+    "REFUSALS",
+    "TABLE",
+    "AlreadyStarted",
+    "AudioQuota",
+    "BadCredentials",
+    "BadHotwords",
+    "BadJson",
+    "BadLanguage",
+    "BadResumeToken",
+    "BadSessionId",
+    "BadSilenceSchedule",
+    "BadText",
+    "BadTimestamps",
+    "CannotLookUp",
+    "ContainerAudio",
+    "EngineFailed",
+    "FrameTooLarge",
+    "IdleTimeout",
+    "InternalError",
+    "NoCredentials",
+    "NoWorker",
+    "NotStarted",
+    "OddFrame",
+    "OriginRefused",
+    "Overloaded",
+    "Restarting",
+    "ResumeExpired",
+    "SessionEvicted",
+    "SessionInUse",
+    "SessionResumed",
+    "SessionUnknown",
+    "SlowReader",
+    "StopWithoutStart",
+    "StreamQuota",
+    "TokenExpired",
+    "UnknownCommand",
+    "UnsupportedMessage",
+    "VoxshardError",
+    "WorkerLost",
+]
 
 
 class OddFrame(VoxshardError):
@@ -100,75 +161,6 @@ class BadTimestamps(VoxshardError):
     action = "send TIMESTAMPS:true or TIMESTAMPS:false"
 
 
-class BadSessionId(VoxshardError):
-    code = "bad_session_id"
-    message = "a session id is a letter or digit and up to 127 more, or dots, colons, dashes, underscores"
-    action = "choose another id or let the server make one"
-    close_code = 4400
-
-
-class SessionInUse(VoxshardError):
-    code = "session_in_use"
-    message = "a live session has this id"
-    action = "choose another id, or wait until the other session has ended"
-    close_code = 4409
-    http_status = 409
-
-
-class NoCredentials(VoxshardError):
-    code = "no_credentials"
-    message = "this server wants an API key or a token"
-    action = (
-        "send `Authorization: Bearer KEY`; in a browser offer the subprotocols `voxshard`, `voxshard.key.KEY`"
-    )
-    close_code = 4401
-    http_status = 401
-
-
-class BadCredentials(VoxshardError):
-    """Says no more than this, so that nobody learns which part of a guess was right."""
-
-    code = "bad_credentials"
-    message = "the API key or token is not valid here"
-    action = "use a key that is in force, or a token for this server from an issuer that it knows"
-    close_code = 4401
-    http_status = 401
-
-
-class TokenExpired(VoxshardError):
-    code = "token_expired"
-    message = "the token has expired"
-    action = "get a new token, then connect again"
-    close_code = 4401
-    http_status = 401
-
-
-class OriginRefused(VoxshardError):
-    code = "origin_refused"
-    message = "pages of this origin may not connect"
-    action = "have the origin of the page added to the server's list"
-    close_code = 4403
-    http_status = 403
-
-
-class StreamQuota(VoxshardError):
-    code = "stream_quota"
-    message = "as many streams are open as this tenant may have"
-    action = "connect again after `retry_after_s`, or end another stream"
-    close_code = 4429
-    http_status = 429
-    retryable = True
-
-
-class AudioQuota(VoxshardError):
-    code = "audio_quota"
-    message = "as much audio has come as this tenant may send in a minute"
-    action = "connect again after `retry_after_s`; what was said until then has been locked"
-    close_code = 4429
-    http_status = 429
-    retryable = True
-
-
 class IdleTimeout(VoxshardError):
     code = "idle_timeout"
     message = "nothing was received for too long"
@@ -205,7 +197,7 @@ class Overloaded(VoxshardError):
 class WorkerLost(VoxshardError):
     code = "worker_lost"
     message = "the worker of this session was lost, and no other could take it up"
-    action = "connect again at once and send the audio since the last locked sentence"
+    action = "connect again at once and resume; or send the audio since the last locked sentence"
     close_code = 1012
     http_status = 503
     retryable = True
@@ -214,7 +206,7 @@ class WorkerLost(VoxshardError):
 class Restarting(VoxshardError):
     code = "restarting"
     message = "this gateway is shutting down"
-    action = "connect again at once; what was said has been locked unless the time ran out"
+    action = "connect again at once and resume; what was said has been locked unless the time ran out"
     close_code = 1012
     http_status = 503
     retryable = True
@@ -263,6 +255,11 @@ TABLE: Final[tuple[type[VoxshardError], ...]] = (
     BadTimestamps,
     BadSessionId,
     SessionInUse,
+    SessionResumed,
+    BadResumeToken,
+    ResumeExpired,
+    SessionUnknown,
+    CannotLookUp,
     NoCredentials,
     BadCredentials,
     TokenExpired,

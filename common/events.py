@@ -11,6 +11,7 @@ from enum import StrEnum
 import msgspec
 
 from common.checkpoint import Checkpoint
+from common.error_base import VoxshardError
 
 
 class EndpointReason(StrEnum):
@@ -44,6 +45,12 @@ class Start(msgspec.Struct, frozen=True):
     """Begin a session on this connection."""
 
 
+class Resume(msgspec.Struct, frozen=True):
+    """Go on with a session whose connection was lost; `token` shows that it is the client's."""
+
+    token: str
+
+
 class Configure(msgspec.Struct, frozen=True):
     """Change options, before START or while the session runs; `changed` names the one set."""
 
@@ -69,14 +76,22 @@ class Stop(msgspec.Struct, frozen=True):
     """Finish: everything said so far is locked, then the session ends."""
 
 
-Command = Start | Configure | Audio | Commit | KeepAlive | Stop
+Command = Start | Resume | Configure | Audio | Commit | KeepAlive | Stop
 
 # --- events: session -> client ---------------------------------------------------------------
+
+
+class ResumeGrant(msgspec.Struct, frozen=True):
+    """With `token` a session can be resumed until `within_s` seconds after its connection was lost."""
+
+    token: str
+    within_s: int
 
 
 class Started(msgspec.Struct, frozen=True):
     session: str
     worker: str
+    grant: ResumeGrant
 
 
 class Configured(msgspec.Struct, frozen=True):
@@ -99,6 +114,13 @@ class Moved(msgspec.Struct, frozen=True):
 class SpeechStarted(msgspec.Struct, frozen=True, array_like=True):
     segment: int
     start: int
+
+
+class Acked(msgspec.Struct, frozen=True):
+    """All before the sample `position` is settled, and what was said of it is kept: nobody need keep audio
+    from before it."""
+
+    position: int
 
 
 class Partial(msgspec.Struct, frozen=True, array_like=True):
@@ -134,6 +156,20 @@ class Final(msgspec.Struct, frozen=True, array_like=True):
     words: tuple[Word, ...] = ()
 
 
+class Resumed(msgspec.Struct, frozen=True):
+    """The session goes on over this connection, with audio from the sample `ack` on.
+
+    `finals`: those with words, all that were locked so far. `heard`: its length if it had ended already.
+    """
+
+    session: str
+    worker: str
+    grant: ResumeGrant
+    ack: int
+    finals: tuple[Final, ...]
+    heard: int | None = None
+
+
 class Committed(msgspec.Struct, frozen=True, array_like=True):
     """All that was said before a COMMIT has been sent."""
 
@@ -154,8 +190,24 @@ class Failed(msgspec.Struct, frozen=True, array_like=True):
     retry_after_s: float | None = None
 
 
+def failure(error: VoxshardError) -> Failed:
+    """What is said of an error."""
+    return Failed(error.code, error.text, error.retry_after_s)
+
+
 Event = (
-    Started | Configured | Degraded | Moved | SpeechStarted | Partial | Final | Committed | Stopped | Failed
+    Started
+    | Resumed
+    | Configured
+    | Degraded
+    | Moved
+    | SpeechStarted
+    | Partial
+    | Final
+    | Acked
+    | Committed
+    | Stopped
+    | Failed
 )
 
 

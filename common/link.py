@@ -20,7 +20,7 @@ from common.checkpoint import Checkpoint
 from common.events import Committed, Failed, Partial, SessionOptions, Settled, SpeechStarted, Stopped
 from common.events import Final as FinalEvent
 
-LINK_VERSION: Final = 2
+LINK_VERSION: Final = 3
 HEADER: Final = struct.Struct("!IIBBHI")
 LINK_STREAM: Final = 0
 SEQUENCE_MASK: Final = 0xFFFFFFFF
@@ -63,9 +63,12 @@ class Hello(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Open(msgspec.Struct, frozen=True, array_like=True):
+    """`pin_epoch`: of two gateways that both have the session the one with the greater epoch keeps it."""
+
     session: str
     options: SessionOptions
     checkpoint: Checkpoint
+    pin_epoch: int = 0
 
 
 class Opened(msgspec.Struct, frozen=True, array_like=True):

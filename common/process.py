@@ -14,23 +14,28 @@ BOOT_FAILED: Final = 3
 _PR_SET_PDEATHSIG: Final = 1
 
 
-def end_with_parent(parent: int) -> None:
-    """Linux: be sent SIGTERM when the process `parent` dies, so that killing it leaves no process behind.
+def end_with_parent(parent: int, number: signal.Signals = signal.SIGTERM) -> None:
+    """Linux: be sent the signal `number` when the process `parent` dies: killing it leaves no process behind.
 
     `parent` comes from the parent itself: once it is dead, getppid() no longer tells who it was. Raises
     `SystemExit` if it is dead already.
     """
     if not sys.platform.startswith("linux"):
         return
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, number)
     if os.getppid() != parent:
         raise SystemExit("the supervisor died while this process was starting")
 
 
-async def wait_for_stop_signal() -> None:
-    """Return at the first SIGTERM or SIGINT."""
-    stop = asyncio.Event()
+async def wait_for_stop_signal() -> signal.Signals:
+    """Return the next SIGTERM or SIGINT."""
     loop = asyncio.get_running_loop()
+    told: asyncio.Future[signal.Signals] = loop.create_future()
+
+    def tell(number: signal.Signals) -> None:
+        if not told.done():
+            told.set_result(number)
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    await stop.wait()
+        loop.add_signal_handler(number, tell, number)
+    return await told

@@ -1,6 +1,6 @@
 """The life of a session, for every dialect: which command is allowed when. No I/O, no clock.
 
-A connection carries sessions one after another: IDLE until START, OPENING until a worker has taken it,
+A connection carries sessions one after another: IDLE until START or RESUME, OPENING until a worker has it,
 STREAMING until STOP, FINISHING until everything is locked and said, then IDLE again. Commands that come while
 a session opens or finishes are held back. What the table does not allow is a documented error.
 """
@@ -11,7 +11,19 @@ from enum import Enum
 from typing import Final
 
 from common.errors import AlreadyStarted, NotStarted, StopWithoutStart, VoxshardError
-from common.events import Audio, Command, Commit, Configure, KeepAlive, Start, Started, Stop, Stopped
+from common.events import (
+    Audio,
+    Command,
+    Commit,
+    Configure,
+    KeepAlive,
+    Resume,
+    Resumed,
+    Start,
+    Started,
+    Stop,
+    Stopped,
+)
 
 
 class SessionState(Enum):
@@ -22,16 +34,22 @@ class SessionState(Enum):
     CLOSED = "closed"
 
 
-Step = Command | Started | Stopped
+Step = Command | Started | Resumed | Stopped
 """What moves a session on: a command of the client, or word from the worker that it has begun or ended."""
 
 TRANSITIONS: Final[dict[SessionState, dict[type[Step], SessionState]]] = {
     SessionState.IDLE: {
         Start: SessionState.OPENING,
+        Resume: SessionState.OPENING,
         Configure: SessionState.IDLE,
         KeepAlive: SessionState.IDLE,
     },
-    SessionState.OPENING: {Started: SessionState.STREAMING},
+    SessionState.OPENING: {
+        Started: SessionState.STREAMING,
+        Resumed: SessionState.STREAMING,
+        # Resumed, but it had ended already.
+        Stopped: SessionState.IDLE,
+    },
     SessionState.STREAMING: {
         Configure: SessionState.STREAMING,
         Audio: SessionState.STREAMING,
@@ -48,7 +66,7 @@ HOLDING: Final = frozenset({SessionState.OPENING, SessionState.FINISHING})
 
 _REFUSALS: Final[dict[SessionState, dict[type[Step], type[VoxshardError]]]] = {
     SessionState.IDLE: {Audio: NotStarted, Commit: NotStarted, Stop: StopWithoutStart},
-    SessionState.STREAMING: {Start: AlreadyStarted},
+    SessionState.STREAMING: {Start: AlreadyStarted, Resume: AlreadyStarted},
 }
 
 

@@ -47,6 +47,15 @@ class Settings(BaseSettings):
 
     workers: int = Field(default=2, ge=1, le=64, description="worker processes")
     gateways: int = Field(default=1, ge=1, le=64, description="gateway processes; they share both ports")
+    proxied: bool = Field(
+        default=False, description="each gateway on ports of its own, for a proxy in front of them"
+    )
+    gateway_port: int = Field(
+        default=11_095, ge=1, le=65_535, description="live port of gateway 0 behind a proxy, then +1 each"
+    )
+    gateway_http_port: int = Field(
+        default=18_899, ge=1, le=65_535, description="HTTP port of gateway 0 behind a proxy, then +1 each"
+    )
     pin_cores: bool = Field(default=True, description="each worker on processor cores of its own (Linux)")
     run_dir: Path | None = Field(
         default=None, description="folder of the link sockets; made and removed if not given"
@@ -137,6 +146,14 @@ class Settings(BaseSettings):
     slow_reader_timeout: float = Field(
         default=30.0, gt=0, description="seconds of unread results: closed 1008"
     )
+
+    def live_port(self, gateway: int) -> int:
+        """Where this gateway takes live streams."""
+        return self.gateway_port + gateway if self.proxied else self.port
+
+    def http_port_of(self, gateway: int) -> int:
+        """Where this gateway answers HTTP."""
+        return self.gateway_http_port + gateway if self.proxied else self.http_port
 
     @classmethod
     def settings_customise_sources(

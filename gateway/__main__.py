@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import signal
+
 from common.child import child_arguments
 from common.process import end_with_parent
 
 if __name__ == "__main__":
     arguments = child_arguments("gateway")
-    end_with_parent(arguments.parent)
+    # Without its supervisor there are no workers either: a drain would be in vain.
+    end_with_parent(arguments.parent, signal.SIGINT)
 
     # Only now, as it takes seconds: a process whose supervisor is gone does not begin.
     from gateway.process import run

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from common.errors import SlowReader
-from common.events import Event, Failed
+from common.events import Event, failure
 from gateway.dialects.base import Dialect
 from gateway.metrics import GatewayMetrics
 from gateway.outbox import Outbox, StallWatch
@@ -34,7 +34,7 @@ class ClientSide:
             try:
                 self._outbox.push(event)
             except SlowReader as error:
-                self._outbox.push_last(Failed(error.code, error.text))
+                self._outbox.push_last(failure(error))
                 raise
             self.flush()
 

@@ -10,7 +10,6 @@ from typing import Final, assert_never
 
 from websockets.frames import CloseCode
 
-from common.audio import pcm16_samples
 from common.errors import (
     BY_CODE,
     REFUSALS,
@@ -19,6 +18,7 @@ from common.errors import (
     InternalError,
     NotStarted,
     Restarting,
+    SessionResumed,
     SlowReader,
     StopWithoutStart,
     VoxshardError,
@@ -33,19 +33,21 @@ from common.events import (
     Event,
     Failed,
     KeepAlive,
+    Resume,
+    Resumed,
     SessionOptions,
     Start,
-    Started,
     Stop,
     Stopped,
+    failure,
 )
 from common.session import HOLDING, SessionState, next_state
 from gateway.access.doors import Allowance
 from gateway.client_side import ClientSide
 from gateway.dialects.start_stop import StartStopDialect
-from gateway.intake import Intake, SessionNames, requested_id, requested_options
+from gateway.intake import Intake, requested_id, requested_options
 from gateway.live_services import LiveServices
-from gateway.relay import SessionRelay
+from gateway.session_desk import SessionDesk
 from gateway.session_log import Order
 from gateway.websocket import Connection, Request
 
@@ -57,13 +59,10 @@ class LiveConnection:
 
     def __init__(self, services: LiveServices, allowance: Allowance) -> None:
         self._services = services
-        self._allowance = allowance
         self._state = SessionState.IDLE
         self._client = ClientSide(StartStopDialect(services.options), services.metrics)
         self._intake = Intake(services.clock.now())
-        self._names = SessionNames()
-        # The session of the moment, from START to its last event.
-        self._running: SessionRelay | None = None
+        self._desk = SessionDesk(services, allowance, self)
         self._reading = True
         self._reason = CLIENT_LEFT
         # Set when the gateway has stopped a session for the client: why the connection ends after it.
@@ -75,8 +74,7 @@ class LiveConnection:
         self._client.connected(connection)
         self._services.sessions.joined(self)
         try:
-            self._names = SessionNames(requested_id(request))
-            self._services.sessions.check_free(self._names.next_id)
+            self._desk.name(requested_id(request))
             dialect = self._client.dialect
             dialect.options = requested_options(request, dialect.options)
         except VoxshardError as error:
@@ -98,7 +96,7 @@ class LiveConnection:
     def closed(self, code: int) -> None:
         self._services.metrics.closed(code, self._reason)
         self._state = SessionState.CLOSED
-        self._end_session()
+        self._desk.end()
         self._services.sessions.left(self)
 
     # --- from the client -----------------------------------------------------------------------
@@ -133,16 +131,17 @@ class LiveConnection:
     def _run(self, command: Command) -> None:
         following = next_state(self._state, command)
         match command:
-            case Start():
-                self._start()
+            case Start() | Resume():
+                self._desk.begin(command, self._client.dialect.options)
+                self._intake.session_begins()
             case Configure(options, changed):
                 self._configure(options, changed)
             case Audio(pcm):
-                self._audio(pcm)
+                self._desk.audio(pcm)
             case Commit():
-                self._session.order(Order.COMMIT)
+                self._desk.session.order(Order.COMMIT)
             case Stop():
-                self._session.order(Order.STOP)
+                self._desk.session.order(Order.STOP)
             case KeepAlive():
                 pass
             case _:
@@ -151,46 +150,27 @@ class LiveConnection:
             self._state = following
             self._read_or_wait()
 
-    @property
-    def _session(self) -> SessionRelay:
-        assert self._running is not None
-        return self._running
-
-    def _start(self) -> None:
-        name = self._names.next_id
-        self._services.sessions.check_free(name)
-        self._allowance.begin()
-        running = SessionRelay(name, self._client.dialect.options, self, self._services.relay)
-        running.start()
-        self._running = running
-        self._services.sessions.started(name)
-        self._intake.session_begins()
-
     def _configure(self, options: SessionOptions, changed: str) -> None:
-        if self._running is not None:
-            self._running.configure(options)
+        if self._desk.running is not None:
+            self._desk.running.configure(options)
         self._say(Configured(options, changed))
-
-    def _audio(self, pcm: bytes) -> None:
-        if pcm:
-            self._allowance.hear(pcm16_samples(pcm))
-            self._session.audio(pcm)
 
     def _read_or_wait(self) -> None:
         """Nothing is read of a client whose session opens, finishes, or has more than its worker can take."""
-        full = self._running is not None and self._running.full
+        full = self._desk.running is not None and self._desk.running.full
         self._reading = not full and self._state not in HOLDING
         self._client.set_reading(self._reading)
 
     # --- RelayListener -----------------------------------------------------------------------
 
     def opened(self) -> None:
-        running = self._session
-        self._names.taken()
-        started = Started(running.id, running.worker)
-        self._state = next_state(self._state, started)
-        self._say(started)
-        self._obey_held()
+        greeting = self._desk.greeting()
+        if isinstance(greeting, Resumed):
+            self._client.dialect.options = self._desk.session.record.head.options
+        self._say(greeting)
+        if not isinstance(greeting, Resumed) or greeting.heard is None:
+            self._state = next_state(self._state, greeting)
+            self._obey_held()
 
     def flows(self) -> None:
         if not self._reading:
@@ -200,7 +180,7 @@ class LiveConnection:
 
     def event(self, event: Event) -> None:
         if isinstance(event, Failed):
-            self._end_session()
+            self._desk.end()
             self._fail(BY_CODE.get(event.code, InternalError)(), said=event)
             return
         self._say(event)
@@ -208,16 +188,16 @@ class LiveConnection:
             self._finished(event)
 
     def given_up(self) -> None:
-        self._end_session()
+        self._desk.end()
         self._fail(WorkerLost())
 
     def broken(self) -> None:
-        self._end_session()
+        self._desk.end()
         self._close(CloseCode.INTERNAL_ERROR, InternalError.code)
 
     def _finished(self, stopped: Stopped) -> None:
         """All is said: idle again, and whatever the client sent in the meantime counts now."""
-        self._end_session()
+        self._desk.end()
         self._intake.heard_at = self._services.clock.now()
         if self._state is not SessionState.CLOSED:
             self._state = next_state(self._state, stopped)
@@ -231,20 +211,13 @@ class LiveConnection:
         for message in self._intake.release():
             self._receive(message)
 
-    def _end_session(self) -> None:
-        self._allowance.end()
-        running, self._running = self._running, None
-        if running is not None:
-            self._services.sessions.ended(running.id)
-            running.close()
-
     # --- errors --------------------------------------------------------------------------------
 
     def _fail(self, error: VoxshardError, said: Failed | None = None) -> None:
         """Say what is wrong; close as well if the session cannot outlive it."""
         if isinstance(error, REFUSALS):
             self._services.metrics.rejected(error.code)
-        self._say(said or Failed(error.code, error.text, error.retry_after_s))
+        self._say(said or failure(error))
         if error.close_code is not None:
             self._close(error.close_code, error.code)
 
@@ -257,7 +230,7 @@ class LiveConnection:
     def _close(self, code: int, reason: str) -> None:
         if self._state is not SessionState.CLOSED:
             self._reason = reason
-            self._end_session()
+            self._desk.end()
             self._state = SessionState.CLOSED
             self._client.close(code, reason)
 
@@ -267,8 +240,8 @@ class LiveConnection:
         """Called a few times a second: ends a connection that is silent, or that does not read."""
         if self._state is SessionState.CLOSED:
             return
-        if self._running is not None:
-            self._running.check(now)
+        if self._desk.running is not None:
+            self._desk.running.check(now)
         if self._client.stalled_s(now) > self._services.slow_reader_timeout_s:
             self._fail(SlowReader())
         elif self._is_idle(now):
@@ -288,10 +261,20 @@ class LiveConnection:
         elif self._state is not SessionState.FINISHING:
             self._fail(error)
 
-    def restart(self) -> None:
-        """The gateway is shutting down, and there is a little time."""
-        self._end_with(Restarting())
+    # --- leaving -------------------------------------------------------------------------------
 
-    def restart_now(self) -> None:
-        """The time is over."""
+    @property
+    def at_rest(self) -> bool:
+        if self._state is SessionState.STREAMING:
+            return self._desk.session.at_rest
+        return self._state is SessionState.IDLE
+
+    def come_to_rest(self) -> None:
+        if self._state is SessionState.STREAMING and not self.at_rest:
+            self._desk.session.order(Order.COMMIT)
+
+    def leave(self) -> None:
         self._fail(Restarting())
+
+    def resumed_elsewhere(self) -> None:
+        self._fail(SessionResumed())

@@ -8,7 +8,8 @@ from common.clock import Clock
 from common.events import SessionOptions
 from gateway.live_sessions import LiveSessions
 from gateway.metrics import GatewayMetrics
-from gateway.relay import RelayServices
+from gateway.relay_services import RelayServices
+from gateway.resume_tokens import ResumeTokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,7 @@ class LiveServices:
     sessions: LiveSessions
     metrics: GatewayMetrics
     clock: Clock
+    tokens: ResumeTokens
     options: SessionOptions
     idle_timeout_s: float
     slow_reader_timeout_s: float

@@ -3,88 +3,64 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import logging
-from collections.abc import Callable, Collection
-from typing import Final, Protocol
 
 from common.errors import SessionInUse
+from gateway.boundary import tell
 from gateway.metrics import GatewayMetrics
-
-log = logging.getLogger(__name__)
-
-# For close frames to leave; nobody waits for clients that do not answer.
-CLOSE_FRAMES_S: Final = 0.5
-
-
-class Limited(Protocol):
-    def check_limits(self, now: float) -> None: ...
-
-    def restart(self) -> None: ...
-
-    def restart_now(self) -> None: ...
-
-    def broken(self) -> None: ...
+from gateway.session_seams import SessionClient
 
 
 class LiveSessions:
     def __init__(self, metrics: GatewayMetrics) -> None:
-        self._connections: set[Limited] = set()
-        self._ids: set[str] = set()
+        self._connections: set[SessionClient] = set()
+        self._sessions: dict[str, SessionClient] = {}
         self._metrics = metrics
         self._changed = asyncio.Event()
 
     @property
     def count(self) -> int:
-        return len(self._ids)
+        return len(self._sessions)
 
     def check_free(self, session_id: str) -> None:
         """Raises `SessionInUse` while a session with this id is live here."""
-        if session_id in self._ids:
+        if session_id in self._sessions:
             raise SessionInUse()
 
-    def joined(self, connection: Limited) -> None:
+    def take_over(self, session_id: str) -> None:
+        """Whoever has the session here lets it go: its client has come back over another connection."""
+        holder = self._sessions.get(session_id)
+        if holder is not None:
+            tell(holder, holder.resumed_elsewhere)
+
+    def joined(self, connection: SessionClient) -> None:
         self._connections.add(connection)
         self._report()
 
-    def left(self, connection: Limited) -> None:
+    def left(self, connection: SessionClient) -> None:
         self._connections.discard(connection)
         self._report()
 
-    def started(self, session_id: str) -> None:
-        self._ids.add(session_id)
+    def started(self, session_id: str, connection: SessionClient) -> None:
+        self._sessions[session_id] = connection
         self._report()
 
     def ended(self, session_id: str) -> None:
-        self._ids.discard(session_id)
+        self._sessions.pop(session_id, None)
         self._report()
 
     def check_limits(self, now: float) -> None:
-        self._tell_all(lambda connection: connection.check_limits(now))
+        for connection in self.connections():
+            tell(connection, connection.check_limits, now)
 
-    async def restart(self, grace_s: float) -> None:
-        """Send everybody away: sessions have `grace_s` to be finished, connections a moment to be closed."""
-        self._tell_all(lambda connection: connection.restart())
-        await self._until_none(self._ids, grace_s)
-        self._tell_all(lambda connection: connection.restart_now())
-        await self._until_none(self._connections, CLOSE_FRAMES_S)
+    def connections(self) -> list[SessionClient]:
+        return list(self._connections)
 
-    def _tell_all(self, tell: Callable[[Limited], None]) -> None:
-        for connection in list(self._connections):
-            try:
-                tell(connection)
-            except Exception:
-                # Whatever goes wrong in one connection must not keep the others from being told.
-                log.exception("live connection failed")
-                connection.broken()
-
-    async def _until_none(self, of: Collection[object], seconds: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                while of:
-                    self._changed.clear()
-                    await self._changed.wait()
+    async def gone(self) -> None:
+        """Return when nobody is connected any more."""
+        while self._connections:
+            self._changed.clear()
+            await self._changed.wait()
 
     def _report(self) -> None:
         self._changed.set()
-        self._metrics.connected(len(self._connections), len(self._ids))
+        self._metrics.connected(len(self._connections), len(self._sessions))

@@ -70,6 +70,21 @@ class GatewayMetrics:
             registry=registry,
         )
         self._stale.labels(gateway)
+        self._departed = Counter(
+            "asr_gateway_departures",
+            "Connections that a gateway which was to end has sent away.",
+            ["gateway", "how"],
+            registry=registry,
+        )
+        for how in ("at_rest", "forced"):
+            self._departed.labels(gateway, how)
+        self._resumes = Counter(
+            "asr_session_resumes",
+            "Sessions that go on over a new connection.",
+            ["gateway"],
+            registry=registry,
+        )
+        self._resumes.labels(gateway)
         self._registry = Gauge(
             "asr_registry_up",
             "1 while the registry of session ids answers; always where it is this process's own.",
@@ -103,6 +118,14 @@ class GatewayMetrics:
     def taken_up(self, seconds: float) -> None:
         """A session that moved has a worker again."""
         self._taken_up.labels(self._gateway).observe(seconds)
+
+    def departed(self, how: str) -> None:
+        """A connection of a gateway that is to end."""
+        self._departed.labels(self._gateway, how).inc()
+
+    def resumed(self) -> None:
+        """A session that has come from a lost connection or gateway."""
+        self._resumes.labels(self._gateway).inc()
 
     def stale_frame(self) -> None:
         self._stale.labels(self._gateway).inc()

@@ -7,7 +7,7 @@ from collections import deque
 from typing import Final
 
 from common.errors import SlowReader
-from common.events import Configured, Event, Partial
+from common.events import Acked, Configured, Event, Partial
 from common.events import Final as FinalEvent
 
 # A client that leaves this much unread, beside what the sockets hold, does not read at all.
@@ -29,6 +29,8 @@ class Outbox:
         """Raises `SlowReader` when full; the session cannot go on without its finals."""
         if isinstance(event, Partial | FinalEvent):
             self._drop_partial_of(event.segment)
+        elif isinstance(event, Acked):
+            self._drop_ack()
         size = _size(event)
         # One event may be of any size: there is no client that could have read a part of it.
         if len(self._events) >= MAX_EVENTS or (self._events and self._bytes + size > MAX_BYTES):
@@ -57,6 +59,10 @@ class Outbox:
         last = self._events[-1][0] if self._events else None
         if isinstance(last, Partial) and last.segment == segment:
             self._bytes -= self._events.pop()[1]
+
+    def _drop_ack(self) -> None:
+        if self._events and isinstance(self._events[-1][0], Acked):
+            self._events.pop()
 
 
 def _size(event: Event) -> int:

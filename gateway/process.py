@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import random
+import signal
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 import uvloop
 
-from common.clock import MonotonicClock
+from common.clock import MonotonicClock, UnixClock
 from common.errors import BadHotwords
 from common.events import SessionOptions
 from common.logs import configure_logs
@@ -22,6 +24,7 @@ from common.settings import Settings
 from common.silence import parse_schedule
 from gateway.admission import Limits
 from gateway.boot import BootFailed
+from gateway.departure import Departure
 from gateway.dialects.option_texts import parse_hotwords
 from gateway.entrance import let_in, make_doors
 from gateway.host_view import GatewayRow, HostView, gateway_metrics_url, other_gateways
@@ -29,8 +32,9 @@ from gateway.http import HttpServer, create_app
 from gateway.live_services import LiveServices
 from gateway.live_sessions import LiveSessions
 from gateway.metrics import GatewayMetrics
-from gateway.registry.choice import make_pins
-from gateway.relay import RelayServices
+from gateway.registry.choice import make_registry
+from gateway.relay_services import RelayServices
+from gateway.resume_tokens import ResumeTokens
 from gateway.sockets import CannotListen, bind_socket
 from gateway.websocket import Handler, Request, serve
 from gateway.worker_link import WorkerLink
@@ -57,17 +61,21 @@ class GatewayProcess:
         url = gateway_metrics_url(settings, index)
         limits = Limits(settings.max_lag_ms, settings.max_speaking)
         make_link = partial(WorkerLink, str(index), url, limits, self._metrics.stale_frame)
-        seed = settings.placement_seed
-        self._pool = WorkerPool(settings.run_dir, settings.workers, seed, make_link)
+        self._registry = make_registry(
+            settings.redis_url, settings.placement_seed, self._clock, self._metrics
+        )
+        seed = self._registry.seed
+        self._pool = WorkerPool(settings.run_dir, settings.workers, seed.current, make_link)
         self._doors = make_doors(settings, self._clock)
-        self._pins = make_pins(settings.redis_url, self._clock, self._metrics)
+        self._leaving = False
         self._services = LiveServices(
             relay=RelayServices(
-                self._pool, self._pins, self._metrics, self._clock, settings.failover_timeout
+                self._pool, self._registry.sessions, self._metrics, self._clock, settings.failover_timeout
             ),
             sessions=self._sessions,
             metrics=self._metrics,
             clock=self._clock,
+            tokens=ResumeTokens(seed.known, UnixClock().now),
             options=default_options(settings),
             idle_timeout_s=settings.idle_timeout,
             slow_reader_timeout_s=settings.slow_reader_timeout,
@@ -76,28 +84,45 @@ class GatewayProcess:
     async def serve(self) -> None:
         """Until a stop signal."""
         settings = self._settings
-        shared = settings.gateways > 1
+        port, http_port = settings.live_port(self._index), settings.http_port_of(self._index)
+        shared = settings.gateways > 1 and not settings.proxied
         ops = self._start_ops()
-        http_socket = bind_socket(settings.http_host, settings.http_port, reuse_port=shared)
-        http = HttpServer(create_app(self._host_view(), lambda: self._pool.ready), http_socket)
-        live = await serve(settings.host, settings.port, self._connection, reuse_port=shared)
+        http_socket = bind_socket(settings.http_host, http_port, reuse_port=shared)
+        http = HttpServer(create_app(self._host_view(), self._is_ready), http_socket)
+        live = await serve(settings.host, port, self._connection, reuse_port=shared)
         try:
             async with asyncio.TaskGroup() as tasks:
                 serving = [
                     tasks.create_task(self._pool.run(), name="worker-pool"),
-                    tasks.create_task(self._pins.run(), name="session-pins"),
+                    tasks.create_task(self._registry.run(), name="registry"),
                     tasks.create_task(self._keep_limits(), name="limits"),
                     tasks.create_task(self._notify_once_ready(), name="notify"),
                 ]
                 http.start()
-                await wait_for_stop_signal()
+                told = await wait_for_stop_signal()
                 live.close()
-                await self._sessions.restart(GOODBYE_S)
+                await self._leave(drains=told is signal.SIGTERM)
                 await http.stop()
                 for task in serving:
                     task.cancel()
         finally:
             ops.close()
+
+    async def _leave(self, *, drains: bool) -> None:
+        self._leaving = True
+        departure = Departure(self._sessions, self._metrics, random.Random())
+        if drains:
+            async with asyncio.TaskGroup() as tasks:
+                draining = tasks.create_task(departure.drain(self._settings.drain_timeout), name="drain")
+                # Who says it twice means it.
+                hurrying = tasks.create_task(wait_for_stop_signal(), name="hurry")
+                await asyncio.wait({draining, hurrying}, return_when=asyncio.FIRST_COMPLETED)
+                draining.cancel()
+                hurrying.cancel()
+        await departure.hurry(GOODBYE_S)
+
+    def _is_ready(self) -> bool:
+        return self._pool.ready and not self._leaving
 
     def _connection(self, request: Request) -> Handler:
         return let_in(request, self._doors, self._services)
@@ -119,7 +144,7 @@ class GatewayProcess:
         return GatewayRow(
             id=str(self._index),
             pid=os.getpid(),
-            state="ready" if self._pool.ready else "not_ready",
+            state="ready" if self._is_ready() else "not_ready",
             sessions=self._sessions.count,
             metrics_url=gateway_metrics_url(self._settings, self._index),
         )
@@ -129,8 +154,8 @@ class GatewayProcess:
         return HostView(self._pool.rows, self._row, others, self._metrics.registry)
 
     def _ready_reply(self) -> Reply:
-        ready = self._pool.ready
-        return ready_reply(ready, "" if ready else "no worker is ready")
+        why_not = "it is going to end" if self._leaving else "no worker is ready"
+        return ready_reply(ready := self._is_ready(), "" if ready else why_not)
 
     def _start_ops(self) -> OpsServer:
         ops = OpsServer(

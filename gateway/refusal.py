@@ -8,7 +8,7 @@ from http import HTTPStatus
 import msgspec
 
 from common.errors import VoxshardError
-from common.events import Failed
+from common.events import failure
 from gateway.connection import Connection, Request
 from gateway.dialects.base import Dialect
 from gateway.metrics import GatewayMetrics
@@ -47,7 +47,7 @@ class RefusedConnection:
 
     def connected(self, connection: Connection, request: Request) -> None:
         error = self._error
-        for message in self._dialect.render(Failed(error.code, error.text, error.retry_after_s)):
+        for message in self._dialect.render(failure(error)):
             self._metrics.message_out(len(message.encode()))
             connection.send_text(message)
         if error.close_code is not None:

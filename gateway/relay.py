@@ -6,19 +6,20 @@ Every placement has an epoch of its own, and its frames reach the session only w
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from common.audio import pcm16_samples, seconds_to_samples
+from common.audio import seconds_to_samples
+from common.capacity import FIRST_EPOCH
 from common.checkpoint import Checkpoint
-from common.clock import Clock
 from common.errors import EngineFailed, InternalError, NoWorker, Overloaded, SessionEvicted, SessionInUse
-from common.events import Degraded, Event, Failed, Moved, SessionOptions, Stopped
-from gateway.metrics import GatewayMetrics
-from gateway.registry.base import SessionPins
-from gateway.session_log import KEPT, Order, Piece, SessionLog
-from gateway.session_seams import Pool, RelayListener, Stream
+from common.events import Acked, Degraded, Event, Failed, Moved, SessionOptions, Stopped, failure
+from gateway.hold import Beginning, SessionHold
+from gateway.registry.records import Record
+from gateway.relay_services import RelayServices
+from gateway.session_feed import SessionFeed
+from gateway.session_log import KEPT, Order, SessionLog
+from gateway.session_seams import RelayListener
 from gateway.strikes import Strikes
 
 log = logging.getLogger(__name__)
@@ -29,49 +30,41 @@ _FAILURES: Final = frozenset({EngineFailed.code, InternalError.code})
 
 
 class Placement(Enum):
-    CLAIMING = "claiming"
+    BEGINNING = "beginning"
     OPENING = "opening"
     LIVE = "live"
     WAITING = "waiting"
     OVER = "over"
 
 
-@dataclass(frozen=True, slots=True)
-class RelayServices:
-    """`patience_s`: how long a session waits for a worker before it is given up."""
-
-    pool: Pool
-    pins: SessionPins
-    metrics: GatewayMetrics
-    clock: Clock
-    patience_s: float
-
-
 class SessionRelay:
-    """A `SessionListener` for its placements, the `PinHolder` of its pin."""
+    """A `SessionListener` for its placements, the `HoldListener` of its hold."""
 
     def __init__(
-        self, session: str, options: SessionOptions, listener: RelayListener, services: RelayServices
+        self,
+        beginning: Beginning,
+        options: SessionOptions,
+        listener: RelayListener,
+        services: RelayServices,
     ) -> None:
-        self.id = session
+        self.id = beginning.session
+        self._hold = SessionHold(beginning, options, services.registry, self)
         self._options = options
         self._listener = listener
         self._services = services
-        self._log = SessionLog()
+        self._feed = SessionFeed(SessionLog())
         self._strikes = Strikes()
-        self._state = Placement.CLAIMING
+        self._state = Placement.BEGINNING
         self._began = False
         self._leaving = False
         self._epoch = 0
-        self._credit = 0
         self._waits_since: float | None = None
         self._left_at = 0.0
-        self._stream: Stream | None = None
 
     def start(self) -> None:
         """Raises `SessionInUse`, `NoWorker` and `Overloaded`; where others are asked first, they come later,
         as events."""
-        if not self._services.pins.claim(self.id, 0, self):
+        if not self._hold.begin():
             return
         try:
             self._place(avoid=None)
@@ -80,32 +73,52 @@ class SessionRelay:
             raise
 
     @property
+    def record(self) -> Record:
+        """What of it is known for certain."""
+        return self._hold.record
+
+    @property
+    def is_resumed(self) -> bool:
+        return self._hold.beginning.is_resumed
+
+    @property
+    def pin_epoch(self) -> int:
+        return self._hold.epoch
+
+    @property
     def worker(self) -> str:
-        return self._stream.worker if self._stream is not None else "?"
+        return self._feed.worker
+
+    @property
+    def _log(self) -> SessionLog:
+        return self._feed.log
 
     @property
     def unsettled(self) -> int:
         return self._log.unsettled
 
     @property
+    def at_rest(self) -> bool:
+        """Nothing is half said, and whoever resumes it now has nothing to say again."""
+        return self._state is Placement.LIVE and self._log.at_rest and self._hold.is_saved
+
+    @property
     def full(self) -> bool:
         """Whether the client had better not be read from now."""
-        return self._credit <= 0 if self._state is Placement.LIVE else self._log.unsettled >= _FULL
+        return not self._feed.has_room if self._state is Placement.LIVE else self._log.unsettled >= _FULL
 
     # --- from the client -----------------------------------------------------------------------
 
     def audio(self, pcm: bytes) -> None:
-        self._log.append(pcm)
-        self._tell()
+        self._feed.audio(pcm)
 
     def order(self, order: Order) -> None:
-        self._log.order(order)
-        self._tell()
+        self._feed.order(order)
 
     def configure(self, options: SessionOptions) -> None:
         self._options = options
-        if self._stream is not None:
-            self._stream.configure(options)
+        self._hold.configured(options)
+        self._feed.configure(options)
 
     def close(self) -> None:
         """Nothing is heard of this session any more."""
@@ -117,16 +130,31 @@ class SessionRelay:
         if waits_since is not None and now - waits_since > self._services.patience_s:
             self._give_up()
 
-    # --- PinHolder -----------------------------------------------------------------------------
+    # --- HoldListener --------------------------------------------------------------------------
 
-    def pinned(self) -> None:
+    def held(self) -> None:
+        head = self._hold.record.head
+        if self.is_resumed:
+            self._options = head.options
+            self._feed = SessionFeed(SessionLog(head.checkpoint, head.last_segment))
+            # It was let in before: a session that moves is not refused.
+            self._epoch = FIRST_EPOCH
+        if head.heard is not None:
+            self._end()
+            self._listener.opened()
+            self._listener.event(Stopped(head.heard))
+            return
         try:
             self._place(avoid=None)
         except (NoWorker, Overloaded) as error:
-            self._give_up(Failed(error.code, error.text, error.retry_after_s))
+            self._give_up(failure(error))
 
-    def taken(self) -> None:
-        self._give_up(Failed(SessionInUse.code, SessionInUse().text))
+    def not_held(self, failed: Failed) -> None:
+        self._give_up(failed)
+
+    def saved(self, checkpoint: Checkpoint) -> None:
+        if self._began and self._state is not Placement.OVER:
+            self._listener.event(Acked(checkpoint.audio_from))
 
     # --- SessionListener -----------------------------------------------------------------------
 
@@ -141,12 +169,12 @@ class SessionRelay:
             self._listener.opened()
 
     def credit(self, samples: int) -> None:
-        self._credit += samples
-        self._tell()
+        self._feed.credit(samples)
         self._listener.flows()
 
     def settled(self, checkpoint: Checkpoint) -> None:
         self._log.settled(checkpoint)
+        self._hold.settled(checkpoint)
         if self._leaving:
             self.leave()
 
@@ -155,7 +183,7 @@ class SessionRelay:
         self._leaving = True
         if self._state is not Placement.LIVE or not self._log.at_rest:
             return
-        left, unsettled = self._stream, self._log.unsettled
+        left, unsettled = self._feed.stream, self._log.unsettled
         try:
             self._place(avoid=self.worker)
         except NoWorker:
@@ -170,8 +198,9 @@ class SessionRelay:
             self._refused(event)
             return
         if isinstance(event, Stopped):
-            self._stream = None
+            self._feed.end()
         if self._log.is_news(event):
+            self._hold.heard(event)
             self._listener.event(event)
 
     def worker_lost(self) -> None:
@@ -193,12 +222,11 @@ class SessionRelay:
         return True
 
     def _place(self, avoid: str | None) -> None:
-        self._stream = self._services.pool.open(self, self._options, self._epoch + 1, avoid)
+        stream = self._services.pool.open(self, self._options, self._epoch + 1, avoid)
+        self._feed.begin(stream)
         self._state = Placement.OPENING
         self._epoch += 1
-        self._credit = 0
         self._leaving = False
-        self._log.begin_again()
 
     @property
     def checkpoint(self) -> Checkpoint:
@@ -212,16 +240,16 @@ class SessionRelay:
             self._move(failed.code)
         elif failed.code == SessionInUse.code and self._epoch > 1:
             # What is left of this session in a worker that has just come back; it will be gone soon.
-            self._stream = None
+            self._feed.end()
             self._wait()
         else:
-            self._stream = None
-            self._end()
-            self._listener.event(failed)
+            self._feed.end()
+            self._give_up(failed)
 
     def _move(self, why: str, failed: Failed | None = None) -> None:
         self._left_at = self._services.clock.now()
-        avoid, self._stream = self.worker, None
+        avoid = self.worker
+        self._feed.end()
         again = self._strikes.one_more(self._log.checkpoint.segment, failed=failed is not None)
         if not again or not self._log.complete:
             self._give_up(failed)
@@ -236,7 +264,7 @@ class SessionRelay:
                 self._wait()
             else:
                 # Nothing of it would be lost.
-                self._give_up(Failed(error.code, error.text))
+                self._give_up(failure(error))
 
     def _wait(self) -> None:
         # From here on nothing may be trimmed: it is all untold.
@@ -250,6 +278,8 @@ class SessionRelay:
         self._listener.flows()
 
     def _give_up(self, failed: Failed | None = None) -> None:
+        if failed is not None:
+            self._hold.heard(failed)
         self._end()
         if failed is None:
             self._listener.given_up()
@@ -259,22 +289,7 @@ class SessionRelay:
     def _end(self) -> None:
         self._state = Placement.OVER
         self._services.pool.forget(self)
-        self._services.pins.release(self.id)
-        stream, self._stream = self._stream, None
+        self._hold.release()
+        stream = self._feed.end()
         if stream is not None:
             stream.close()
-
-    # --- to the worker -------------------------------------------------------------------------
-
-    def _tell(self) -> None:
-        """As much as it has room for."""
-        stream = self._stream
-        if self._state is not Placement.LIVE or stream is None:
-            return
-        while (told := self._log.next(room=self._credit > 0)) is not None:
-            match told:
-                case Piece(first, pcm):
-                    stream.audio(first, pcm)
-                    self._credit -= pcm16_samples(pcm)
-                case Order():
-                    stream.order(told)

@@ -45,14 +45,15 @@ class _Mark:
 class SessionLog:
     """In: what the client says, and what the worker answers. Out: `next`, what to tell the worker."""
 
-    def __init__(self) -> None:
-        self._audio = AudioTimeline()
-        self._checkpoint = ORIGIN
+    def __init__(self, checkpoint: Checkpoint = ORIGIN, last_locked: int = -1) -> None:
+        """From the checkpoint on; all up to the segment `last_locked` is said already."""
+        self._audio = AudioTimeline(checkpoint.audio_from)
+        self._checkpoint = checkpoint
         self._marks: deque[_Mark] = deque()
-        self._told = 0
+        self._told = checkpoint.audio_from
         self._marks_told = 0
-        self._last_started = -1
-        self._last_locked = -1
+        self._last_started = last_locked
+        self._last_locked = last_locked
 
     @property
     def checkpoint(self) -> Checkpoint:

@@ -25,6 +25,11 @@ class SessionListener(Protocol):
         """Samples from there on."""
         ...
 
+    @property
+    def pin_epoch(self) -> int:
+        """Of two gateways that both have the session the one with the greater epoch keeps it."""
+        ...
+
     def opened(self) -> None: ...
 
     def credit(self, samples: int) -> None: ...
@@ -56,7 +61,7 @@ class RelayListener(Protocol):
     """The live connection as its session sees it."""
 
     def opened(self) -> None:
-        """The first worker has taken it."""
+        """The first worker has taken it, or it was resumed after its end."""
         ...
 
     def flows(self) -> None:
@@ -71,6 +76,31 @@ class RelayListener(Protocol):
 
     def broken(self) -> None:
         """Something has raised; end this connection as well as it still can be."""
+        ...
+
+
+class SessionClient(RelayListener, Protocol):
+    """A live connection, as its sessions and whoever looks after all connections see it."""
+
+    def check_limits(self, now: float) -> None:
+        """To be called a few times a second."""
+        ...
+
+    @property
+    def at_rest(self) -> bool:
+        """Nothing of its session is half said."""
+        ...
+
+    def come_to_rest(self) -> None:
+        """What is half said is to be locked."""
+        ...
+
+    def leave(self) -> None:
+        """The gateway is going to end: the client had better connect to another one."""
+        ...
+
+    def resumed_elsewhere(self) -> None:
+        """Its session goes on over another connection."""
         ...
 
 

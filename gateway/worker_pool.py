@@ -27,7 +27,10 @@ PING_S: Final = 0.5
 
 
 class WorkerPool:
-    def __init__(self, run_dir: Path, workers: int, seed: str, make_link: Callable[[], WorkerLink]) -> None:
+    def __init__(
+        self, run_dir: Path, workers: int, seed: Callable[[], str], make_link: Callable[[], WorkerLink]
+    ) -> None:
+        """`seed`: the secret of the hash, as it is now."""
         self._paths = {str(index): run_dir / f"worker-{index}.sock" for index in range(workers)}
         self._seed = seed
         self._make_link = make_link
@@ -54,7 +57,7 @@ class WorkerPool:
         if not others:
             raise NoWorker()
         free = [Candidate(worker, ready[worker].sessions) for worker in others if ready[worker].room.is_free]
-        chosen = place(session.id, free, self._seed)
+        chosen = place(session.id, free, self._seed())
         if chosen is not None:
             return ready[chosen.worker].open(session, options, epoch)
         if epoch == FIRST_EPOCH:

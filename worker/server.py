@@ -11,7 +11,7 @@ import msgspec
 
 from common.capacity import FIRST_EPOCH
 from common.errors import InternalError, VoxshardError
-from common.events import Failed
+from common.events import failure
 from common.link import LINK_VERSION, Frame, FrameType, Hello, LinkError, Load, NewOptions, Open, Opened
 from common.link_transport import LinkTransport
 from worker.pipeline.orders import Mark
@@ -72,18 +72,18 @@ class GatewayLinks:
                 self._forget(link, frame.stream)
 
         try:
-            self._table.check_free(request.session)
+            self._table.make_free(request.session, request.pin_epoch)
             if frame.epoch == FIRST_EPOCH:
                 # Gateways look first, but know of each other only by the newest report.
                 self._table.check_room(request.session, self._services.settings.max_speaking)
         except VoxshardError as error:
-            failed = Failed(error.code, error.text, error.retry_after_s)
+            failed = failure(error)
             link.send(FrameType.FAILED, failed, stream=frame.stream, epoch=frame.epoch)
             return
         pipeline = self._services.pipeline(request.options, request.checkpoint)
         session = WorkerSession(request.session, send, self._services, pipeline)
         self._streams[link][frame.stream] = (frame.epoch, session)
-        self._table.add(session, link)
+        self._table.add(session, link, request.pin_epoch)
         send(FrameType.OPENED, Opened(CREDIT_SAMPLES))
 
     def _for_session(self, link: LinkTransport, frame: Frame) -> None:

@@ -16,6 +16,7 @@ from worker.session import SessionLife, WorkerSession
 class _Entry:
     session: WorkerSession
     owner: object
+    pin_epoch: int
     heard_at: float
     engaged_at: float
 
@@ -39,20 +40,26 @@ class SessionTable:
         """Safe to call from any thread: one step of the interpreter."""
         return list(self._entries)
 
-    def check_free(self, session_id: str) -> None:
-        """Raises `SessionInUse` while a session with this id is live."""
-        if session_id in self._entries:
+    def make_free(self, session_id: str, pin_epoch: int) -> None:
+        """Raises `SessionInUse` while a session with this id is live, unless its gateway is one that another
+        has taken it over from."""
+        entry = self._entries.get(session_id)
+        if entry is None:
+            return
+        if entry.pin_epoch >= pin_epoch:
             raise SessionInUse()
+        entry.session.fail(SessionInUse(), SessionLife.DROPPED)
+        self.remove(entry.session, SessionLife.DROPPED)
 
     def check_room(self, session_id: str, most: int | None) -> None:
         """Raises `Overloaded` if with one session more too many might speak at once."""
         if most is not None and not has_room(expected_speakers(len(self), self.engaged()), most):
             raise Overloaded(retry_after_s=retry_after_s(session_id))
 
-    def add(self, session: WorkerSession, owner: object) -> None:
+    def add(self, session: WorkerSession, owner: object, pin_epoch: int = 0) -> None:
         """`owner` is the link through which the session is fed."""
         now = self._clock.now()
-        self._entries[session.id] = _Entry(session, owner, heard_at=now, engaged_at=now)
+        self._entries[session.id] = _Entry(session, owner, pin_epoch, heard_at=now, engaged_at=now)
         self._report()
 
     def heard_from(self, owner: object) -> None:

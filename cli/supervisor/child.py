@@ -10,11 +10,16 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
+from typing import Final
 
 
 class Role(Enum):
     WORKER = "worker"
     GATEWAY = "gateway"
+
+
+# When all ends there is nowhere to drain to: a gateway is told to be quick, and workers follow it.
+STOP_SIGNALS: Final = {Role.WORKER: signal.SIGTERM, Role.GATEWAY: signal.SIGINT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +45,15 @@ class ChildProcess:
         """Exit code; the negative number of the signal that ended it."""
         return await self._process.wait()
 
-    async def end(self, grace_s: float) -> None:
-        """SIGTERM unless it has exited, `grace_s` to leave, then SIGKILL for all that is left of its group.
+    async def end(self, grace_s: float, number: signal.Signals = signal.SIGTERM) -> None:
+        """The signal unless it has exited, `grace_s` to leave, then SIGKILL for what is left of its group.
 
         A child that exited by itself may have left processes behind which hold GPU memory or a port, so
         the group is killed in any case.
         """
         try:
             if self._process.returncode is None:
-                self._ask_to_stop()
+                self._ask_to_stop(number)
                 await self._wait_at_most(grace_s)
         finally:
             # Also when this is cancelled: whoever is impatient gives up the grace, never the clean-up.
@@ -61,10 +66,10 @@ class ChildProcess:
             async with asyncio.timeout(limit_s):
                 await self._process.wait()
 
-    def _ask_to_stop(self) -> None:
+    def _ask_to_stop(self, number: signal.Signals) -> None:
         # Not Process.terminate(): it polls first, and may so take the exit code away from asyncio's watcher.
         with suppress(ProcessLookupError):
-            os.kill(self.pid, signal.SIGTERM)
+            os.kill(self.pid, number)
 
 
 async def start_child(argv: tuple[str, ...], environ: Mapping[str, str]) -> ChildProcess:

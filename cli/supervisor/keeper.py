@@ -7,7 +7,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from cli.supervisor.child import ChildProcess, ChildSpec, start_child
+from cli.supervisor.child import STOP_SIGNALS, ChildProcess, ChildSpec, start_child
 from cli.supervisor.metrics import SupervisorMetrics
 from cli.supervisor.notify_socket import NotifySocket
 from cli.supervisor.policy import ChildLife, ChildState, Halt, describe_exit
@@ -78,7 +78,7 @@ class Keeper:
         try:
             return await self._watch(process)
         finally:
-            await process.end(self._surroundings.grace_s)
+            await process.end(self._surroundings.grace_s, STOP_SIGNALS[self.spec.role])
             self._process = None
             self._surroundings.notify.forget(process.pid)
             log.info("child gone", extra={"child": self.spec.name, "pid": process.pid})

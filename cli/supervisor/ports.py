@@ -31,9 +31,26 @@ def needed_ports(settings: Settings) -> list[NeededPort]:
         (settings.supervisor_ops_port, "--supervisor-ops-port"),
     ]
     return [
-        NeededPort(settings.host, settings.port, "--port", "--host"),
-        NeededPort(settings.http_host, settings.http_port, "--http-port", "--http-host"),
+        *_client_ports(settings),
         *(NeededPort(settings.ops_host, port, flag, "--ops-host") for port, flag in ops),
+    ]
+
+
+def _client_ports(settings: Settings) -> list[NeededPort]:
+    if not settings.proxied:
+        return [
+            NeededPort(settings.host, settings.port, "--port", "--host"),
+            NeededPort(settings.http_host, settings.http_port, "--http-port", "--http-host"),
+        ]
+    return [
+        needed
+        for index in range(settings.gateways)
+        for needed in (
+            NeededPort(settings.host, settings.live_port(index), "--gateway-port", "--host"),
+            NeededPort(
+                settings.http_host, settings.http_port_of(index), "--gateway-http-port", "--http-host"
+            ),
+        )
     ]
 
 

@@ -25,6 +25,11 @@ _DOTS_OF_A_TOKEN: Final = 2
 class Allowance(Protocol):
     """What one connection may have. A session of it begins, hears and ends."""
 
+    @property
+    def tenant(self) -> str:
+        """Whose it is; empty where nobody is asked."""
+        ...
+
     def begin(self) -> None:
         """Raises `StreamQuota`, `AudioQuota`, and `BadCredentials` if the tenant is gone."""
         ...
@@ -49,6 +54,8 @@ class Doors(Protocol):
 
 
 class Unlimited:
+    tenant = ""
+
     def begin(self) -> None:
         pass
 
@@ -140,7 +147,7 @@ class TenantAllowance:
     """New quotas count for those inside as well; a tenant that is gone may end what it has begun."""
 
     def __init__(self, tenant: str, doors: TenantDoors, quotas: Quotas) -> None:
-        self._tenant = tenant
+        self.tenant = tenant
         self._doors = doors
         self._quotas = quotas
         # What the running session was let in as; None between sessions.
@@ -148,10 +155,10 @@ class TenantAllowance:
 
     def begin(self) -> None:
         try:
-            tenant = self._doors.present(self._tenant)
+            tenant = self._doors.present(self.tenant)
             self._quotas.enter(tenant)
         except VoxshardError as error:
-            self._doors.note(self._tenant, error)
+            self._doors.note(self.tenant, error)
             raise
         self._inside = tenant
 
@@ -159,9 +166,9 @@ class TenantAllowance:
         if self._inside is None:
             return
         try:
-            self._quotas.hear(self._doors.by_id(self._tenant) or self._inside, samples)
+            self._quotas.hear(self._doors.by_id(self.tenant) or self._inside, samples)
         except VoxshardError as error:
-            self._doors.note(self._tenant, error)
+            self._doors.note(self.tenant, error)
             raise
 
     def end(self) -> None:

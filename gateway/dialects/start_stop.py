@@ -13,8 +13,9 @@ from typing import Any, Final, assert_never
 import msgspec
 
 from common.audio import BYTES_PER_SAMPLE, samples_to_ms
-from common.errors import BY_CODE, BadJson, ContainerAudio, OddFrame, UnknownCommand, UnsupportedMessage
+from common.errors import BadJson, ContainerAudio, OddFrame, UnknownCommand, UnsupportedMessage
 from common.events import (
+    Acked,
     Audio,
     Command,
     Commit,
@@ -27,22 +28,31 @@ from common.events import (
     KeepAlive,
     Moved,
     Partial,
+    Resume,
+    Resumed,
     SessionOptions,
     SpeechStarted,
     Start,
     Started,
     Stop,
     Stopped,
-    Word,
 )
 from common.events import Final as FinalEvent
 from common.silence import parse_schedule
 from common.text import join_texts
+from gateway.dialects.acknowledged import Acknowledged
 from gateway.dialects.option_texts import (
     parse_hotwords,
     parse_language,
     parse_replacements,
     parse_timestamps,
+)
+from gateway.dialects.start_stop_wire import (
+    Sentence,
+    error_fields,
+    grant_fields,
+    option_fields,
+    sentence,
 )
 
 _COMMANDS: Final[dict[str, Command]] = {
@@ -51,6 +61,8 @@ _COMMANDS: Final[dict[str, Command]] = {
     "COMMIT": Commit(),
     "KEEPALIVE": KeepAlive(),
 }
+
+_RESUME: Final = "RESUME"
 
 # Command word to the option it sets, how its text is read, and the name of the reply.
 _SETTERS: Final[dict[str, tuple[str, Callable[[str], Any], str]]] = {
@@ -75,26 +87,6 @@ _FILE_MAGICS: Final = (
 four bytes each: shorter ones would turn up in loud audio by chance."""
 
 
-class SentenceWord(msgspec.Struct, frozen=True):
-    """A word of a sentence on the wire; times in milliseconds from START."""
-
-    text: str
-    start: int
-    end: int
-
-
-class Sentence(msgspec.Struct, frozen=True):
-    """A locked sentence on the wire; times in milliseconds from START. No `words` if they have no times."""
-
-    id: int
-    text: str
-    start: int
-    end: int
-    endpoint: int
-    reason: str
-    words: tuple[SentenceWord, ...] | msgspec.UnsetType = msgspec.UNSET
-
-
 class StartStopDialect:
     def __init__(self, options: SessionOptions) -> None:
         self.options = options
@@ -102,6 +94,7 @@ class StartStopDialect:
         self._session = ""
         self._worker = ""
         self._heard = 0
+        self._ack = Acknowledged()
         self._sentences: list[Sentence] = []
         # Partials of segments not locked yet, oldest first: mostly one, two while a final is decoded.
         self._partials: dict[int, Partial] = {}
@@ -116,6 +109,8 @@ class StartStopDialect:
         if command is not None:
             return command
         word, colon, value = text.partition(":")
+        if colon and word.strip().upper() == _RESUME:
+            return Resume(value.strip())
         setter = _SETTERS.get(word.strip().upper())
         if setter is None or not colon:
             raise UnknownCommand()
@@ -138,6 +133,10 @@ class StartStopDialect:
                 return []
             case Started() | Configured() | Degraded() | Moved() | Failed():
                 return [self._reply(event)]
+            case Resumed():
+                return self._resumed(event)
+            case Acked(position):
+                return self._acked(position)
             case Partial() | FinalEvent() | Committed() | Stopped():
                 return self._results(event)
             case _:
@@ -145,18 +144,18 @@ class StartStopDialect:
 
     def _reply(self, event: Started | Configured | Degraded | Moved | Failed) -> str:
         match event:
-            case Started(session, worker):
+            case Started(session, worker, grant):
                 self._begin(session, worker)
-                return self._event("started")
+                return self._event("started", **grant_fields(grant))
             case Configured(options, changed):
-                return self._event(changed, **_option_fields(options, changed))
+                return self._event(changed, **option_fields(options, changed))
             case Degraded(keeps_s):
                 return self._event("degraded", keeps_s=keeps_s)
             case Moved(worker):
                 self._worker = worker
                 return self._event("moved")
             case Failed():
-                return self._event("error", **_error_fields(event))
+                return self._event("error", **error_fields(event))
 
     def _results(self, event: Partial | FinalEvent | Committed | Stopped) -> list[str]:
         match event:
@@ -173,13 +172,29 @@ class StartStopDialect:
     def _begin(self, session: str, worker: str) -> None:
         self._session, self._worker = session, worker
         self._heard = 0
+        self._ack = Acknowledged()
         self._sentences = []
         self._partials = {}
+
+    def _resumed(self, resumed: Resumed) -> list[str]:
+        """All that was said so far is said once more, unless that is just what follows."""
+        self._begin(resumed.session, resumed.worker)
+        self._ack.reached(resumed.ack)
+        self._sentences = [sentence(number, final) for number, final in enumerate(resumed.finals)]
+        message = self._event("resumed", ack=resumed.ack, **grant_fields(resumed.grant))
+        if resumed.heard is not None:
+            return [message]
+        newest = resumed.finals[-1].endpoint if resumed.finals else 0
+        return [message, self._result(max(newest, resumed.ack))]
+
+    def _acked(self, position: int) -> list[str]:
+        self._ack.reached(position)
+        return [self._event("ack", ack=self._ack.told())] if self._ack.is_overdue else []
 
     def _final(self, final: FinalEvent) -> list[str]:
         shown = self._partials.pop(final.segment, None)
         if final.text:
-            self._sentences.append(_sentence(len(self._sentences), final))
+            self._sentences.append(sentence(len(self._sentences), final))
         elif shown is None or not shown.text:
             return []
         return [self._result(final.endpoint)]
@@ -203,6 +218,7 @@ class StartStopDialect:
                 "partial_start_ms": samples_to_ms(partials[0].start) if partials else 0,
                 "duration_ms": samples_to_ms(self._heard),
                 "is_final": is_final,
+                "ack": self._ack.told(),
             }
         )
 
@@ -222,41 +238,6 @@ class StartStopDialect:
         if self._session:
             message |= {"session_id": self._session, "worker": self._worker}
         return msgspec.json.encode(message | {"seq": self._seq}).decode()
-
-
-def _sentence(number: int, final: FinalEvent) -> Sentence:
-    return Sentence(
-        id=number,
-        text=final.text,
-        start=samples_to_ms(final.start),
-        end=samples_to_ms(final.end),
-        endpoint=samples_to_ms(final.endpoint),
-        reason=final.reason.value,
-        words=tuple(map(_sentence_word, final.words)) or msgspec.UNSET,
-    )
-
-
-def _sentence_word(word: Word) -> SentenceWord:
-    return SentenceWord(word.text, samples_to_ms(word.start), samples_to_ms(word.end))
-
-
-def _error_fields(failed: Failed) -> dict[str, Any]:
-    fields = {"code": failed.code, "message": failed.text, "retryable": BY_CODE[failed.code].retryable}
-    return fields if failed.retry_after_s is None else fields | {"retry_after_s": failed.retry_after_s}
-
-
-def _option_fields(options: SessionOptions, changed: str) -> dict[str, Any]:
-    match changed:
-        case "hotwords_set":
-            return {"hotwords": options.hotwords}
-        case "postprocess_hotwords_set":
-            return {"postprocess_hotwords": dict(options.replacements)}
-        case "language_set":
-            return {"language": options.language}
-        case "timestamps_set":
-            return {"timestamps": options.timestamps}
-        case _:
-            return {"silence_schedule": options.silence_schedule}
 
 
 def _is_file_header(frame: bytes) -> bool:

@@ -19,11 +19,13 @@ KEPT_S: Final = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """`at_least_epoch`: the greatest epoch that the claimant has heard of; 0 for a new session."""
+    """`at_least_epoch`: the greatest epoch that the claimant has heard of; 0 for a new session. `takes_over`:
+    whoever has it now, since the client has shown that the session is its own."""
 
     session: str
     at_least_epoch: int
     owner: str
+    takes_over: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,8 @@ class PinTable(Protocol):
     """All gateways' pins. Calls answer in the order of what they are given; all raise `RegistryAway`."""
 
     async def claim(self, claims: Sequence[Claim]) -> list[Pin | None]:
-        """None where another gateway has the session; else a pin with a greater epoch than any before."""
+        """None where another gateway has the session, and it is not to be taken over; else a pin with a
+        greater epoch than any before."""
         ...
 
     async def renew(self, pins: Sequence[Pin]) -> list[Pin | None]:
@@ -84,11 +87,18 @@ class PinHolder(Protocol):
 class SessionPins(Protocol):
     """The pins of one gateway."""
 
-    def claim(self, session: str, at_least_epoch: int, holder: PinHolder) -> bool:
+    def claim(
+        self, session: str, at_least_epoch: int, holder: PinHolder, *, takes_over: bool = False
+    ) -> bool:
         """True: it is pinned. False: `pinned` or `taken` will follow soon, unless it is released before.
 
-        Raises `SessionInUse` where that is known at once.
+        Raises `SessionInUse` where that is known at once; for a session of this gateway also if it is to be
+        taken over.
         """
+        ...
+
+    def epoch(self, session: str) -> int:
+        """Of a session that is pinned."""
         ...
 
     def release(self, session: str) -> None:

@@ -1,34 +1,64 @@
-"""Which registry a gateway has."""
+"""Which registry a gateway has: its own memory, or a Redis that it shares with others."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
 import socket
+from dataclasses import dataclass
 
 from common.clock import Clock
 from gateway.boot import BootFailed
+from gateway.hold import Registry
 from gateway.metrics import GatewayMetrics
-from gateway.registry.base import SessionPins
 from gateway.registry.health import Health
 from gateway.registry.memory import MemoryPins, MemoryTable
+from gateway.registry.memory_records import MemoryRecords
+from gateway.registry.seed import Seed, SeedTable, keep_shared
 from gateway.registry.shared import SharedPins
+from gateway.registry.shared_records import SharedRecords
 
 
-def make_pins(redis_url: str | None, clock: Clock, metrics: GatewayMetrics) -> SessionPins:
+@dataclass(frozen=True, slots=True)
+class GatewayRegistry:
+    """`seed_table`: where others have theirs; None where there are no others."""
+
+    sessions: Registry
+    seed: Seed
+    seed_table: SeedTable | None = None
+
+    async def run(self) -> None:
+        """Keep it until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.sessions.pins.run(), name="session-pins")
+            tasks.create_task(self.sessions.records.run(), name="session-records")
+            if self.seed_table is not None:
+                tasks.create_task(keep_shared(self.seed, self.seed_table), name="seed")
+
+
+def make_registry(redis_url: str | None, seed: str, clock: Clock, metrics: GatewayMetrics) -> GatewayRegistry:
     """Raises `BootFailed` for an address that cannot be used; a Redis that is away is no hindrance."""
     if redis_url is None:
-        return MemoryPins(MemoryTable(clock), owner="self")
+        pins = MemoryPins(MemoryTable(clock), owner="self")
+        return GatewayRegistry(Registry(pins, MemoryRecords(clock)), Seed(seed))
+    return _on_redis(redis_url, seed, metrics)
+
+
+def _on_redis(redis_url: str, seed: str, metrics: GatewayMetrics) -> GatewayRegistry:
     # Only now: who has no Redis need not load its client.
     from gateway.registry.redis import RedisTable  # noqa: PLC0415
     from gateway.registry.redis_call import RedisScripts, UnusableUrl  # noqa: PLC0415
+    from gateway.registry.redis_records import RedisRecords  # noqa: PLC0415
+    from gateway.registry.redis_seed import RedisSeed  # noqa: PLC0415
 
     owner = unique_owner()
     try:
-        table = RedisTable(RedisScripts(redis_url), owner)
+        pins = SharedPins(RedisTable(RedisScripts(redis_url), owner), owner, Health(metrics))
+        records = SharedRecords(RedisRecords(RedisScripts(redis_url)))
+        return GatewayRegistry(Registry(pins, records), Seed(seed), RedisSeed(RedisScripts(redis_url)))
     except UnusableUrl:
         raise BootFailed("redis_url: the options of this address cannot be used") from None
-    return SharedPins(table, owner, Health(metrics))
 
 
 def unique_owner() -> str:

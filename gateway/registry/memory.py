@@ -59,7 +59,8 @@ class MemoryTable:
         record, epoch = self._records.get(claim.session), claim.at_least_epoch
         if record is not None:
             # What the table says is the claimant's own, and the claimant does not know of, is a leftover.
-            if self._is_held(record) and record.pin.owner != claim.owner:
+            foreign = self._is_held(record) and record.pin.owner != claim.owner
+            if foreign and not claim.takes_over:
                 return None
             epoch = max(epoch, record.pin.epoch)
         return self._grant(Pin(claim.session, epoch + 1, claim.owner))
@@ -107,14 +108,19 @@ class MemoryPins:
         self._owner = owner
         self._pins: dict[str, Pin] = {}
 
-    def claim(self, session: str, at_least_epoch: int, holder: PinHolder) -> bool:
+    def claim(
+        self, session: str, at_least_epoch: int, holder: PinHolder, *, takes_over: bool = False
+    ) -> bool:
         if session in self._pins:
             raise SessionInUse()
-        [pin] = self._table.claim([Claim(session, at_least_epoch, self._owner)])
+        [pin] = self._table.claim([Claim(session, at_least_epoch, self._owner, takes_over)])
         if pin is None:
             raise SessionInUse()
         self._pins[session] = pin
         return True
+
+    def epoch(self, session: str) -> int:
+        return self._pins[session].epoch
 
     def release(self, session: str) -> None:
         pin = self._pins.pop(session, None)

@@ -21,7 +21,8 @@ class RedisTable:
         self._expiry_s = expiry_s
 
     async def claim(self, claims: Sequence[Claim]) -> list[Pin | None]:
-        return await self._pins(CLAIM, [(claim.session, claim.at_least_epoch) for claim in claims])
+        asked = [(claim.session, claim.at_least_epoch) for claim in claims]
+        return await self._pins(CLAIM, asked, [int(claim.takes_over) for claim in claims])
 
     async def renew(self, pins: Sequence[Pin]) -> list[Pin | None]:
         return await self._pins(RENEW, [(pin.session, pin.epoch) for pin in pins])
@@ -32,10 +33,12 @@ class RedisTable:
     async def close(self) -> None:
         await self._scripts.close()
 
-    async def _pins(self, script: str, asked: Sequence[tuple[str, int]]) -> list[Pin | None]:
+    async def _pins(
+        self, script: str, asked: Sequence[tuple[str, int]], more: Sequence[int] = ()
+    ) -> list[Pin | None]:
         keys = [KEY_PREFIX + session for session, _ in asked]
         times_ms = (round(self._expiry_s * 1_000), round(KEPT_S * 1_000))
-        args: list[str | int] = [self._owner, *times_ms, *(epoch for _, epoch in asked)]
+        args: list[str | int] = [self._owner, *times_ms, *(epoch for _, epoch in asked), *more]
         epochs = await self._scripts.call(script, keys, args)
         return [
             Pin(session, epoch, self._owner) if epoch else None

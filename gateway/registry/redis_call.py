@@ -15,6 +15,8 @@ from gateway.registry.base import RegistryAway
 
 ANSWER_WITHIN_S: Final = 0.25
 
+Argument = str | bytes | int | float
+
 
 class UnusableUrl(Exception):
     """No connection can be made of this address, which is not repeated: it may hold a password."""
@@ -32,7 +34,7 @@ class RedisScripts:
         except (TypeError, ValueError):
             raise UnusableUrl from None
 
-    async def call(self, script: str, keys: Sequence[str], args: Sequence[str | int | float]) -> list[Any]:
+    async def call(self, script: str, keys: Sequence[str], args: Sequence[Argument]) -> list[Any]:
         """What the script returns. Raises `RegistryAway`; it may have run all the same."""
         try:
             async with asyncio.timeout(self._answer_within_s):

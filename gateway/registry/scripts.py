@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import Final
 
-# ARGV: owner, expiry in ms, how long records are kept in ms, then one epoch for each key.
+# ARGV: owner, expiry in ms, how long records are kept in ms, then one epoch for each key; for a claim then
+# for each key whether it takes over, 1 or 0.
 _COMMON: Final = """
 local owner, expiry, kept = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local time = redis.call('TIME')
@@ -36,16 +37,17 @@ end
 _EACH: Final = """
 local answers = {}
 for number, key in ipairs(KEYS) do
-    answers[number] = answer(key, tonumber(ARGV[number + 3]))
+    answers[number] = answer(key, tonumber(ARGV[number + 3]), ARGV[#KEYS + number + 3] == '1')
 end
 return answers
 """
 
 CLAIM: Final = f"""{_COMMON}
-local function answer(key, epoch)
+local function answer(key, epoch, takes_over)
     local record = read(key)
     if record then
-        if record.held_until > now and record.owner ~= owner then return 0 end
+        local foreign = record.held_until > now and record.owner ~= owner
+        if foreign and not takes_over then return 0 end
         epoch = math.max(epoch, record.epoch)
     end
     return grant(key, epoch + 1)

@@ -31,6 +31,7 @@ class _Held:
     session: str
     at_least_epoch: int
     holder: PinHolder
+    takes_over: bool = False
     pin: Pin | None = None
 
 
@@ -47,10 +48,12 @@ class SharedPins:
         self._released: list[Pin] = []
         self._to_settle = asyncio.Event()
 
-    def claim(self, session: str, at_least_epoch: int, holder: PinHolder) -> bool:
+    def claim(
+        self, session: str, at_least_epoch: int, holder: PinHolder, *, takes_over: bool = False
+    ) -> bool:
         if session in self._held:
             raise SessionInUse()
-        held = self._held[session] = _Held(session, at_least_epoch, holder)
+        held = self._held[session] = _Held(session, at_least_epoch, holder, takes_over)
         if not self._health.up:
             self._pin_here(held)
             return True
@@ -66,6 +69,11 @@ class SharedPins:
     def pin(self, session: str) -> Pin | None:
         held = self._held.get(session)
         return None if held is None else held.pin
+
+    def epoch(self, session: str) -> int:
+        pin = self._held[session].pin
+        assert pin is not None
+        return pin.epoch
 
     async def run(self) -> None:
         try:
@@ -118,7 +126,7 @@ class SharedPins:
             self._go_on_alone(error, asking)
 
     async def _ask(self, asking: Sequence[_Held]) -> None:
-        claims = [Claim(held.session, held.at_least_epoch, self._owner) for held in asking]
+        claims = [Claim(held.session, held.at_least_epoch, self._owner, held.takes_over) for held in asking]
         granted = await self._table.claim(claims) if claims else []
         for held, pin in zip(asking, granted, strict=True):
             self._answered(held, pin)

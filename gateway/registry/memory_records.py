@@ -1,0 +1,61 @@
+"""Records in this process: enough for clients that lose their connection, not for gateways that end."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Final
+
+from common.clock import Clock
+from gateway.registry.records import RESUME_WITHIN_S, KeptSession, RecordReader
+
+_LOOK_EVERY_S: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Left:
+    kept: KeptSession
+    until: float
+
+
+class MemoryRecords:
+    """`SessionRecords` that never waits."""
+
+    def __init__(self, clock: Clock, within_s: float = RESUME_WITHIN_S) -> None:
+        self._clock = clock
+        self._within_s = within_s
+        self._live: dict[str, KeptSession] = {}
+        # Those left last stand last.
+        self._left: dict[str, _Left] = {}
+
+    def keep(self, kept: KeptSession) -> None:
+        self._left.pop(kept.session, None)
+        self._live[kept.session] = kept
+
+    def changed(self, kept: KeptSession) -> None:
+        kept.holder.saved(kept.head.checkpoint)
+
+    def leave(self, kept: KeptSession) -> None:
+        if self._live.pop(kept.session, None) is not None:
+            self._left[kept.session] = _Left(kept, self._clock.now() + self._within_s)
+
+    def is_saved(self, kept: KeptSession) -> bool:
+        """All that this process will ever do for it."""
+        return True
+
+    def load(self, session: str, epoch: int, reader: RecordReader) -> None:
+        self.forget_old()
+        left = self._left.get(session)
+        reader.loaded(None if left is None else left.kept.record)
+
+    async def run(self) -> None:
+        while True:
+            self.forget_old()
+            await asyncio.sleep(_LOOK_EVERY_S)
+
+    def forget_old(self) -> None:
+        while self._left:
+            session, left = next(iter(self._left.items()))
+            if left.until > self._clock.now():
+                return
+            del self._left[session]

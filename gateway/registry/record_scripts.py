@@ -1,0 +1,48 @@
+"""What Redis does with records, each script one step.
+
+A record is a hash: `e` its epoch, `h` its head, 0, 1, 2 ... its finals. Head and finals are not looked into.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# KEYS: records. ARGV: for how many ms they are kept, then of each [epoch, head, first, finals] in msgpack.
+# Answers as `Saved` has them.
+SAVE: Final = """
+local kept, answers = tonumber(ARGV[1]), {}
+
+local function save(key, epoch, head, first, finals)
+    if tonumber(redis.call('HGET', key, 'e') or 0) > epoch then return -1 end
+    if first == 0 then
+        redis.call('DEL', key)
+    elseif redis.call('HLEN', key) < first + 2 then
+        return 0
+    end
+    redis.call('HSET', key, 'e', epoch, 'h', head)
+    for number, final in ipairs(finals) do redis.call('HSET', key, first + number - 1, final) end
+    redis.call('PEXPIRE', key, kept)
+    return 1
+end
+
+for number, key in ipairs(KEYS) do
+    answers[number] = save(key, unpack(cmsgpack.unpack(ARGV[number + 1])))
+end
+return answers
+"""
+
+# KEYS: one record. ARGV: for how many ms it is kept, the epoch of who reads it. Answers fields and values.
+LOAD: Final = """
+local epoch = redis.call('HGET', KEYS[1], 'e')
+if not epoch or tonumber(epoch) > tonumber(ARGV[2]) then return {} end
+redis.call('HSET', KEYS[1], 'e', ARGV[2])
+redis.call('PEXPIRE', KEYS[1], ARGV[1])
+return redis.call('HGETALL', KEYS[1])
+"""
+
+# KEYS: records. ARGV: for how many ms they are kept. Answers 1 for each that is there, else 0.
+TOUCH: Final = """
+local answers = {}
+for number, key in ipairs(KEYS) do answers[number] = redis.call('PEXPIRE', key, ARGV[1]) end
+return answers
+"""

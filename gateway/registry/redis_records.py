@@ -1,0 +1,62 @@
+"""Records in Redis."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from itertools import islice
+from typing import Final
+
+import msgspec
+
+from common.events import Final as FinalEvent
+from gateway.registry.record_scripts import LOAD, SAVE, TOUCH
+from gateway.registry.records import RESUME_WITHIN_S, Record, RecordHead, Save, Saved
+from gateway.registry.redis_call import RedisScripts
+
+log = logging.getLogger(__name__)
+
+KEY_PREFIX: Final = "voxshard:record:"
+
+_encode: Final = msgspec.msgpack.Encoder().encode
+_decode_head: Final = msgspec.msgpack.Decoder(RecordHead).decode
+_decode_final: Final = msgspec.msgpack.Decoder(FinalEvent).decode
+
+
+class RedisRecords:
+    """A `RecordTable`."""
+
+    def __init__(self, scripts: RedisScripts, within_s: float = RESUME_WITHIN_S) -> None:
+        self._scripts = scripts
+        self._kept_ms = round(within_s * 1_000)
+
+    async def save(self, saves: Sequence[Save]) -> list[Saved]:
+        keys = [KEY_PREFIX + save.session for save in saves]
+        answers = await self._scripts.call(SAVE, keys, [self._kept_ms, *(_packed(save) for save in saves)])
+        return [Saved(answer) for answer in answers]
+
+    async def load(self, session: str, epoch: int) -> Record | None:
+        answer = await self._scripts.call(LOAD, [KEY_PREFIX + session], [self._kept_ms, epoch])
+        fields = dict(zip(islice(answer, 0, None, 2), islice(answer, 1, None, 2), strict=True))
+        return _record(fields) if fields else None
+
+    async def touch(self, sessions: Sequence[str]) -> list[bool]:
+        keys = [KEY_PREFIX + session for session in sessions]
+        return [bool(there) for there in await self._scripts.call(TOUCH, keys, [self._kept_ms])]
+
+    async def close(self) -> None:
+        await self._scripts.close()
+
+
+def _record(fields: dict[bytes, bytes]) -> Record | None:
+    try:
+        finals = [_decode_final(fields[b"%d" % number]) for number in range(len(fields) - 2)]
+        return Record(_decode_head(fields[b"h"]), tuple(finals))
+    except (KeyError, msgspec.DecodeError):
+        # Written by another version: as good as none.
+        log.warning("record cannot be read")
+        return None
+
+
+def _packed(save: Save) -> bytes:
+    return _encode((save.epoch, _encode(save.head), save.first, [_encode(final) for final in save.finals]))
