@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from common.clock import Clock
+from gateway.boundary import tell
 from gateway.registry.records import RESUME_WITHIN_S, KeptSession, RecordReader
 
 _LOOK_EVERY_S: Final = 5.0
@@ -46,7 +47,9 @@ class MemoryRecords:
     def load(self, session: str, epoch: int, reader: RecordReader) -> None:
         self.forget_old()
         left = self._left.get(session)
-        reader.loaded(None if left is None else left.kept.record)
+        record = None if left is None else left.kept.record
+        # Not within this call, like where it takes a while.
+        asyncio.get_running_loop().call_soon(tell, reader, reader.loaded, record)
 
     async def run(self) -> None:
         while True:

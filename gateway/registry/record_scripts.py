@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Final
 
-# KEYS: records. ARGV: for how many ms they are kept, then of each [epoch, head, first, finals] in msgpack.
-# Answers as `Saved` has them.
+# KEYS: records. ARGV: for how many ms they are kept, then of each one its epoch, its head, the number of its
+# first final here, how many there are, and those. Answers as `Saved` has them.
 SAVE: Final = """
-local kept, answers = tonumber(ARGV[1]), {}
+local kept, answers, at = tonumber(ARGV[1]), {}, 2
 
 local function save(key, epoch, head, first, finals)
     if tonumber(redis.call('HGET', key, 'e') or 0) > epoch then return -1 end
@@ -26,7 +26,10 @@ local function save(key, epoch, head, first, finals)
 end
 
 for number, key in ipairs(KEYS) do
-    answers[number] = save(key, unpack(cmsgpack.unpack(ARGV[number + 1])))
+    local count, finals = tonumber(ARGV[at + 3]), {}
+    for final = 1, count do finals[final] = ARGV[at + 3 + final] end
+    answers[number] = save(key, tonumber(ARGV[at]), ARGV[at + 1], tonumber(ARGV[at + 2]), finals)
+    at = at + 4 + count
 end
 return answers
 """

@@ -157,7 +157,7 @@ class SessionRecords(Protocol):
         ...
 
     def load(self, session: str, epoch: int, reader: RecordReader) -> None:
-        """`loaded` or `unreadable` follows, at once or later. `epoch`: of the pin just claimed."""
+        """`loaded` or `unreadable` follows, not within this call. `epoch`: of the pin just claimed."""
         ...
 
     async def run(self) -> None:

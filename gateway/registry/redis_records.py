@@ -12,7 +12,7 @@ import msgspec
 from common.events import Final as FinalEvent
 from gateway.registry.record_scripts import LOAD, SAVE, TOUCH
 from gateway.registry.records import RESUME_WITHIN_S, Record, RecordHead, Save, Saved
-from gateway.registry.redis_call import RedisScripts
+from gateway.registry.redis_call import Argument, RedisScripts
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,8 @@ class RedisRecords:
 
     async def save(self, saves: Sequence[Save]) -> list[Saved]:
         keys = [KEY_PREFIX + save.session for save in saves]
-        answers = await self._scripts.call(SAVE, keys, [self._kept_ms, *(_packed(save) for save in saves)])
+        args = [argument for save in saves for argument in _arguments(save)]
+        answers = await self._scripts.call(SAVE, keys, [self._kept_ms, *args])
         return [Saved(answer) for answer in answers]
 
     async def load(self, session: str, epoch: int) -> Record | None:
@@ -58,5 +59,6 @@ def _record(fields: dict[bytes, bytes]) -> Record | None:
         return None
 
 
-def _packed(save: Save) -> bytes:
-    return _encode((save.epoch, _encode(save.head), save.first, [_encode(final) for final in save.finals]))
+def _arguments(save: Save) -> list[Argument]:
+    finals = [_encode(final) for final in save.finals]
+    return [save.epoch, _encode(save.head), save.first, len(finals), *finals]

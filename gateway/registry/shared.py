@@ -10,11 +10,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from common.errors import SessionInUse
+from gateway.boundary import tell
 from gateway.registry.base import HEARTBEAT_S, Claim, Pin, PinHolder, PinTable, RegistryAway
 from gateway.registry.health import Health
 
@@ -138,10 +139,10 @@ class SharedPins:
                 self._free(pin)
         elif pin is None:
             del self._held[held.session]
-            self._tell(held, held.holder.taken)
+            tell(held.holder, held.holder.taken)
         else:
             held.pin = pin
-            self._tell(held, held.holder.pinned)
+            tell(held.holder, held.holder.pinned)
 
     def _renewed(self, before: Sequence[Pin], after: Sequence[Pin | None]) -> None:
         for old, new in zip(before, after, strict=True):
@@ -153,7 +154,7 @@ class SharedPins:
             if new is None:
                 del self._held[old.session]
                 log.warning("another gateway keeps this session", extra={"session": old.session})
-                self._tell(held, held.holder.taken)
+                tell(held.holder, held.holder.taken)
 
     def _go_on_alone(self, error: RegistryAway, asking: Sequence[_Held]) -> None:
         self._health.failed(error)
@@ -161,7 +162,7 @@ class SharedPins:
         for held in waiting:
             if self._held.get(held.session) is held:
                 self._pin_here(held)
-                self._tell(held, held.holder.pinned)
+                tell(held.holder, held.holder.pinned)
 
     def _pin_here(self, held: _Held) -> None:
         held.pin = Pin(held.session, held.at_least_epoch + 1, self._owner)
@@ -169,11 +170,3 @@ class SharedPins:
     def _free(self, pin: Pin) -> None:
         self._released.append(pin)
         self._to_settle.set()
-
-    def _tell(self, held: _Held, tell: Callable[[], None]) -> None:
-        try:
-            tell()
-        except Exception:
-            # Whatever goes wrong in one session must not keep the others from being told.
-            log.exception("session failed", extra={"session": held.session})
-            held.holder.broken()

@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol, TypeVarTuple
+from typing import Final
 
+from gateway.boundary import tell
 from gateway.registry.base import HEARTBEAT_S, RegistryAway
 from gateway.registry.records import (
     RESUME_WITHIN_S,
@@ -28,12 +29,6 @@ log = logging.getLogger(__name__)
 
 # Of one call, so that neither Redis nor this process is busy with it for more than a few milliseconds.
 AT_ONCE: Final = 100
-
-Arguments = TypeVarTuple("Arguments")
-
-
-class _Holder(Protocol):
-    def broken(self) -> None: ...
 
 
 @dataclass(slots=True, eq=False)
@@ -148,8 +143,8 @@ class SharedRecords:
         try:
             for some in _parts(list(self._live.values())) or [[]]:
                 self._touched(some, await self._table.touch([entry.kept.session for entry in some]))
-        except RegistryAway:
-            self._up = False
+        except RegistryAway as error:
+            self._failed(error)
         else:
             self._up = True
             for entry in (*self._left, *self._live.values()):
@@ -166,11 +161,16 @@ class SharedRecords:
             while loads:
                 await self._load(loads[0])
                 del loads[0]
-        except RegistryAway:
+        except RegistryAway as error:
             # What is not saved is found by the next heartbeat that is answered.
-            self._up = False
+            self._failed(error)
             for wanted in loads:
-                self._tell(wanted.reader, wanted.reader.unreadable)
+                tell(wanted.reader, wanted.reader.unreadable)
+
+    def _failed(self, error: RegistryAway) -> None:
+        if self._up:
+            log.warning("records cannot be saved", extra={"cause": str(error)})
+        self._up = False
 
     def _require_up(self) -> None:
         if not self._up:
@@ -185,7 +185,7 @@ class SharedRecords:
         match saved:
             case Saved.KEPT:
                 entry.saved(save)
-                self._tell(entry.kept.holder, entry.kept.holder.saved, save.head.checkpoint)
+                tell(entry.kept.holder, entry.kept.holder.saved, save.head.checkpoint)
             case Saved.UNKNOWN:
                 entry.lost()
             case Saved.FENCED:
@@ -199,7 +199,7 @@ class SharedRecords:
 
     async def _load(self, wanted: _Wanted) -> None:
         record = await self._table.load(wanted.session, wanted.epoch)
-        self._tell(wanted.reader, wanted.reader.loaded, record)
+        tell(wanted.reader, wanted.reader.loaded, record)
 
     def _touched(self, entries: Sequence[_Entry], there: Sequence[bool]) -> None:
         for entry, is_there in zip(entries, there, strict=True):
@@ -210,14 +210,6 @@ class SharedRecords:
         now = asyncio.get_running_loop().time()
         for entry in [entry for entry, until in self._left.items() if until <= now]:
             del self._left[entry]
-
-    def _tell(self, holder: _Holder, tell: Callable[[*Arguments], None], *arguments: *Arguments) -> None:
-        try:
-            tell(*arguments)
-        except Exception:
-            # Whatever goes wrong in one session must not keep the others from being told.
-            log.exception("session failed")
-            holder.broken()
 
 
 def _parts(entries: Sequence[_Entry]) -> list[Sequence[_Entry]]:
