@@ -1,4 +1,4 @@
-"""`voxshard drain` and `rolling-restart`: workers of this host are started anew, and no session ends."""
+"""`voxshard drain` and `rolling-restart`: processes of this host are started anew, and no session ends."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from common.ops_client import FetchFailed, fetch_text
 _TIMEOUT_S: Final = 5.0
 _POLL_S: Final = 0.2
 _WORKER: Final = "worker"
+_GATEWAY: Final = "gateway"
 
 
 class Child(msgspec.Struct, frozen=True):
@@ -29,25 +30,30 @@ class _Children(msgspec.Struct, frozen=True):
 
 
 Supervisor = Annotated[str, typer.Option(help="address of the supervisor's ops port")]
-Within = Annotated[float, typer.Option(help="seconds for each worker to be ready again")]
+Within = Annotated[float, typer.Option(help="seconds for each of them to be ready again")]
 _SUPERVISOR: Final = "http://127.0.0.1:9600"
 _WITHIN_S: Final = 400.0
 
 
 def drain(
-    worker: Annotated[str, typer.Argument(help="number of the worker")],
+    name: Annotated[str, typer.Argument(help="number of the worker, or gateway-N")],
     supervisor: Supervisor = _SUPERVISOR,
     within: Within = _WITHIN_S,
 ) -> None:
-    """Restart one worker of this host: its sessions go to others, each at its next endpoint."""
-    _restart(_named(supervisor, f"{_WORKER}-{worker}"), supervisor, within)
+    """Restart one worker or gateway of this host: its sessions go to others, each at its next endpoint."""
+    _restart(_named(supervisor, f"{_WORKER}-{name}" if name.isdecimal() else name), supervisor, within)
 
 
-def rolling_restart(supervisor: Supervisor = _SUPERVISOR, within: Within = _WITHIN_S) -> None:
+def rolling_restart(
+    gateways: Annotated[bool, typer.Option("--gateways", help="then all gateways, too")] = False,
+    supervisor: Supervisor = _SUPERVISOR,
+    within: Within = _WITHIN_S,
+) -> None:
     """Restart all workers of this host, one after the other."""
-    for child in _children(supervisor):
-        if child.role == _WORKER:
-            _restart(child, supervisor, within)
+    for role in (_WORKER, _GATEWAY) if gateways else (_WORKER,):
+        for child in _children(supervisor):
+            if child.role == role:
+                _restart(child, supervisor, within)
 
 
 def _restart(child: Child, supervisor: str, within_s: float) -> None:
@@ -74,8 +80,7 @@ def _named(supervisor: str, name: str) -> Child:
     for child in children:
         if child.name == name:
             return child
-    workers = ", ".join(child.name for child in children if child.role == _WORKER)
-    raise _failed(f"there is no {name}; there are: {workers}")
+    raise _failed(f"there is no {name}; there are: {', '.join(child.name for child in children)}")
 
 
 def _children(supervisor: str) -> tuple[Child, ...]:

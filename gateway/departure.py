@@ -14,7 +14,7 @@ from typing import Final
 from gateway.boundary import tell
 from gateway.live_sessions import LiveSessions
 from gateway.metrics import GatewayMetrics
-from gateway.session_seams import SessionClient
+from gateway.session_seams import LiveClient
 
 _LOOK_EVERY_S: Final = 0.1
 # Of those that were there in the beginning.
@@ -29,7 +29,7 @@ class Departure:
         self._metrics = metrics
         self._rng = rng
         # Told to leave, though perhaps still there for the closing handshake.
-        self._sent: set[SessionClient] = set()
+        self._sent: set[LiveClient] = set()
 
     async def drain(self, patience_s: float) -> None:
         """For so long clients leave at rest, a tenth of them in a second at most."""
@@ -55,15 +55,15 @@ class Departure:
                     self._send_away(staying, at_once)
                     await asyncio.sleep(_LOOK_EVERY_S)
 
-    def _send_away(self, staying: list[SessionClient], most: int | None) -> None:
+    def _send_away(self, staying: list[LiveClient], most: int | None) -> None:
         room = len(staying) if most is None else most
         for connection in [connection for connection in staying if connection.at_rest][:room]:
             self._send(connection, "at_rest")
 
-    def _send(self, connection: SessionClient, how: str) -> None:
+    def _send(self, connection: LiveClient, how: str) -> None:
         self._sent.add(connection)
         self._metrics.departed(how)
         tell(connection, connection.leave)
 
-    def _staying(self) -> list[SessionClient]:
+    def _staying(self) -> list[LiveClient]:
         return [connection for connection in self._sessions.connections() if connection not in self._sent]

@@ -114,8 +114,9 @@ class SessionHold:
     def release(self) -> None:
         """The session has left this gateway."""
         stage, self._stage = self._stage, Stage.OVER
-        if stage is not Stage.OVER:
+        if stage is Stage.HELD:
             self._registry.records.leave(self._kept)
+        if stage is not Stage.OVER:
             self._registry.pins.release(self.beginning.session)
 
     # --- what of it is to be kept --------------------------------------------------------------
@@ -158,7 +159,9 @@ class SessionHold:
             self._listener.held()
 
     def taken(self) -> None:
-        self._stage = Stage.OVER
+        stage, self._stage = self._stage, Stage.OVER
+        if stage is Stage.HELD:
+            self._registry.records.leave(self._kept)
         self._listener.not_held(failure(SessionInUse()))
 
     # --- RecordReader --------------------------------------------------------------------------

@@ -7,13 +7,13 @@ import asyncio
 from common.errors import SessionInUse
 from gateway.boundary import tell
 from gateway.metrics import GatewayMetrics
-from gateway.session_seams import SessionClient
+from gateway.session_seams import LiveClient
 
 
 class LiveSessions:
     def __init__(self, metrics: GatewayMetrics) -> None:
-        self._connections: set[SessionClient] = set()
-        self._sessions: dict[str, SessionClient] = {}
+        self._connections: set[LiveClient] = set()
+        self._sessions: dict[str, LiveClient] = {}
         self._metrics = metrics
         self._changed = asyncio.Event()
 
@@ -32,15 +32,15 @@ class LiveSessions:
         if holder is not None:
             tell(holder, holder.resumed_elsewhere)
 
-    def joined(self, connection: SessionClient) -> None:
+    def joined(self, connection: LiveClient) -> None:
         self._connections.add(connection)
         self._report()
 
-    def left(self, connection: SessionClient) -> None:
+    def left(self, connection: LiveClient) -> None:
         self._connections.discard(connection)
         self._report()
 
-    def started(self, session_id: str, connection: SessionClient) -> None:
+    def started(self, session_id: str, connection: LiveClient) -> None:
         self._sessions[session_id] = connection
         self._report()
 
@@ -52,7 +52,7 @@ class LiveSessions:
         for connection in self.connections():
             tell(connection, connection.check_limits, now)
 
-    def connections(self) -> list[SessionClient]:
+    def connections(self) -> list[LiveClient]:
         return list(self._connections)
 
     async def gone(self) -> None:

@@ -79,8 +79,8 @@ class RelayListener(Protocol):
         ...
 
 
-class SessionClient(RelayListener, Protocol):
-    """A live connection, as its sessions and whoever looks after all connections see it."""
+class LiveClient(Protocol):
+    """A live connection as whoever looks after all of them sees it."""
 
     def check_limits(self, now: float) -> None:
         """To be called a few times a second."""
@@ -102,6 +102,14 @@ class SessionClient(RelayListener, Protocol):
     def resumed_elsewhere(self) -> None:
         """Its session goes on over another connection."""
         ...
+
+    def broken(self) -> None:
+        """Something has raised; end this connection as well as it still can be."""
+        ...
+
+
+class SessionClient(RelayListener, LiveClient, Protocol):
+    """A live connection as its sessions see it, and those who look after it."""
 
 
 class Stream(Protocol):

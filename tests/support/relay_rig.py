@@ -7,15 +7,19 @@ from dataclasses import dataclass, field
 from common.checkpoint import Checkpoint
 from common.errors import NoWorker, VoxshardError
 from common.events import Event, Failed, SessionOptions
+from gateway.hold import Beginning, Registry
 from gateway.metrics import GatewayMetrics
 from gateway.registry.base import PinHolder
-from gateway.relay import RelayServices, SessionRelay
+from gateway.registry.records import KeptSession, Record, RecordReader
+from gateway.relay import SessionRelay
+from gateway.relay_services import RelayServices
 from gateway.session_log import Order
 from gateway.session_seams import Relayed
 from tests.support.clock import ManualClock
 
 CREDIT = 64_000
 PATIENCE_S = 60.0
+NEW = Beginning("call", "")
 
 
 @dataclass
@@ -78,16 +82,58 @@ class Pins:
     def __init__(self, at_once: bool = True) -> None:
         self.at_once = at_once
         self.holders: dict[str, PinHolder] = {}
+        # What was asked for: the epoch to begin from, and whether it takes over.
+        self.claims: list[tuple[int, bool]] = []
 
-    def claim(self, session: str, at_least_epoch: int, holder: PinHolder) -> bool:
+    def claim(
+        self, session: str, at_least_epoch: int, holder: PinHolder, *, takes_over: bool = False
+    ) -> bool:
         self.holders[session] = holder
+        self.claims.append((at_least_epoch, takes_over))
         return self.at_once
+
+    def epoch(self, session: str) -> int:
+        return self.claims[-1][0] + 1
 
     def release(self, session: str) -> None:
         self.holders.pop(session, None)
 
     async def run(self) -> None:
-        raise NotImplementedError
+        raise AssertionError("nobody asked for that")
+
+
+class Records:
+    """Shows what is kept; saves and reads when the test says so."""
+
+    def __init__(self) -> None:
+        self.kept: KeptSession | None = None
+        self.changes = 0
+        self.left = False
+        self.saved = True
+        self.readers: list[RecordReader] = []
+
+    @property
+    def now(self) -> Record:
+        assert self.kept is not None
+        return self.kept.record
+
+    def keep(self, kept: KeptSession) -> None:
+        self.kept = kept
+
+    def changed(self, kept: KeptSession) -> None:
+        self.changes += 1
+
+    def leave(self, kept: KeptSession) -> None:
+        self.left = True
+
+    def is_saved(self, kept: KeptSession) -> bool:
+        return self.saved
+
+    def load(self, session: str, epoch: int, reader: RecordReader) -> None:
+        self.readers.append(reader)
+
+    async def run(self) -> None:
+        raise AssertionError("nobody asked for that")
 
 
 class Client:
@@ -114,15 +160,22 @@ class Client:
 
 
 class RelayRig:
-    def __init__(self, *workers: str, pinned: bool = True) -> None:
+    def __init__(self, *workers: str, pinned: bool = True, beginning: Beginning = NEW) -> None:
         self.workers = Workers(*(workers or ("0", "1")))
         self.pins = Pins(at_once=pinned)
+        self.records = Records()
         self.client = Client()
         self.clock = ManualClock()
         self.metrics = GatewayMetrics("0")
-        services = RelayServices(self.workers, self.pins, self.metrics, self.clock, PATIENCE_S)
-        self.relay = SessionRelay("call", SessionOptions(), self.client, services)
+        registry = Registry(self.pins, self.records)
+        self.services = RelayServices(self.workers, registry, self.metrics, self.clock, PATIENCE_S)
+        self.relay = SessionRelay(beginning, SessionOptions(), self.client, self.services)
         self.relay.start()
+
+    @property
+    def holder(self) -> PinHolder:
+        """Who is told of the session's pin."""
+        return self.pins.holders["call"]
 
     @property
     def now(self) -> Placed:

@@ -69,10 +69,24 @@ def test_all_workers_are_restarted_one_after_the_other(monkeypatch: pytest.Monke
     assert [line.split()[0] for line in result.output.splitlines()] == ["worker-0", "worker-1"]
 
 
+def test_a_gateway_is_named_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    host = Host(monkeypatch, BEFORE, [*BEFORE[:2], child("gateway-0", 19)])
+    assert called("drain", "gateway-0").exit_code == 0
+    assert host.signals == [(9, signal.SIGTERM)]
+
+
+def test_gateways_follow_the_workers_if_they_are_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    worker, gateway = child("worker-0", 1), child("gateway-0", 9)
+    back, both_back = child("worker-0", 11), child("gateway-0", 19)
+    host = Host(monkeypatch, [worker, gateway], [back, gateway], [back, gateway], [back, both_back])
+    assert called("rolling-restart", "--gateways").exit_code == 0
+    assert host.signals == [(1, signal.SIGTERM), (9, signal.SIGTERM)]
+
+
 @pytest.mark.parametrize(
     ("seen", "arguments", "told"),
     [
-        ([BEFORE], ("drain", "7"), "there is no worker-7; there are: worker-0, worker-1"),
+        ([BEFORE], ("drain", "7"), "there is no worker-7; there are: worker-0, worker-1, gateway-0"),
         ([[child("worker-1", None, "backing_off")]], ("drain", "1"), "worker-1 does not run"),
         ([], ("drain", "1"), "no answer from http://127.0.0.1:9600/children: Connection refused"),
         ([], ("rolling-restart", "--supervisor", "http://h:1/"), "no answer from http://h:1/children"),

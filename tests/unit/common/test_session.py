@@ -11,6 +11,9 @@ from common.events import (
     Commit,
     Configure,
     KeepAlive,
+    Resume,
+    Resumed,
+    ResumeGrant,
     SessionOptions,
     Start,
     Started,
@@ -19,21 +22,27 @@ from common.events import (
 )
 from common.session import HOLDING, TRANSITIONS, SessionState, Step, next_state
 
+GRANT: Final = ResumeGrant("token", 120)
 STEPS: Final[dict[str, Step]] = {
     "start": Start(),
+    "resume": Resume("token"),
     "configure": Configure(SessionOptions(), "language_set"),
     "audio": Audio(b"\0\0"),
     "commit": Commit(),
     "keepalive": KeepAlive(),
     "stop": Stop(),
-    "started": Started("id", "0"),
+    "started": Started("id", "0", GRANT),
+    "resumed": Resumed("id", "0", GRANT, 0, ()),
     "stopped": Stopped(0),
 }
 ALLOWED: Final = {
     ("idle", "start"): "opening",
+    ("idle", "resume"): "opening",
     ("idle", "configure"): "idle",
     ("idle", "keepalive"): "idle",
     ("opening", "started"): "streaming",
+    ("opening", "resumed"): "streaming",
+    ("opening", "stopped"): "idle",
     ("streaming", "configure"): "streaming",
     ("streaming", "audio"): "streaming",
     ("streaming", "commit"): "streaming",
@@ -46,6 +55,7 @@ REFUSED: Final[dict[tuple[str, str], type[VoxshardError]]] = {
     ("idle", "commit"): NotStarted,
     ("idle", "stop"): StopWithoutStart,
     ("streaming", "start"): AlreadyStarted,
+    ("streaming", "resume"): AlreadyStarted,
 }
 PAIRS: Final = [(state.value, step) for state, step in product(SessionState, STEPS)]
 
@@ -69,6 +79,7 @@ def test_what_is_held_back_is_never_a_command() -> None:
     for state in HOLDING:
         assert not {type(STEPS[name]) for name in STEPS if (state.value, name) in ALLOWED} - {
             Started,
+            Resumed,
             Stopped,
         }
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from common.errors import SlowReader
-from common.events import Committed, EndpointReason, Failed, Final, SessionOptions, Started
+from common.events import Committed, EndpointReason, Failed, Final, ResumeGrant, SessionOptions, Started
 from gateway.client_side import MAX_CLOSING_BYTES, ClientSide
 from gateway.dialects.start_stop import StartStopDialect
 from gateway.metrics import GatewayMetrics
@@ -46,7 +46,7 @@ def after_sentences(count: int) -> tuple[ClientSide, FakeConnection]:
     connection = FakeConnection()
     client = ClientSide(StartStopDialect(SessionOptions()), GatewayMetrics("0"))
     client.connected(connection)
-    client.say(Started("s", "0"))
+    client.say(Started("s", "0", ResumeGrant("token", 120)))
     for segment in range(count):
         client.say(Final(segment, "Ever tried. Ever failed. No matter.", 0, 100, 200, EndpointReason.SILENCE))
     connection.sent.clear()

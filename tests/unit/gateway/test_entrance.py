@@ -15,14 +15,16 @@ from gateway.access.origins import parse_origins
 from gateway.boot import BootFailed
 from gateway.connection import Request
 from gateway.entrance import let_in, make_doors
+from gateway.hold import Registry
 from gateway.live import LiveConnection
 from gateway.live_services import LiveServices
 from gateway.live_sessions import LiveSessions
 from gateway.metrics import GatewayMetrics
 from gateway.refusal import RefusedConnection
-from gateway.relay import RelayServices
+from gateway.relay_services import RelayServices
+from gateway.resume_tokens import ResumeTokens
 from tests.support.clock import ManualClock
-from tests.support.relay_rig import Pins, Workers
+from tests.support.relay_rig import Pins, Records, Workers
 
 PAGE = "https://app.example"
 
@@ -42,8 +44,9 @@ class Closed:
 
 def services() -> LiveServices:
     clock, metrics = ManualClock(), GatewayMetrics("0")
-    relay = RelayServices(Workers(), Pins(), metrics, clock, 60)
-    return LiveServices(relay, LiveSessions(metrics), metrics, clock, SessionOptions(), 60, 30)
+    relay = RelayServices(Workers(), Registry(Pins(), Records()), metrics, clock, 60)
+    tokens = ResumeTokens(lambda: ["seed"], clock.now)
+    return LiveServices(relay, LiveSessions(metrics), metrics, clock, tokens, SessionOptions(), 60, 30)
 
 
 def request(**headers: str) -> Request:

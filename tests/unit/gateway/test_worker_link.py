@@ -45,6 +45,10 @@ class Listener:
     def event(self, event: Event) -> None:
         self._note(type(event).__name__)
 
+    @property
+    def pin_epoch(self) -> int:
+        return 1
+
     def leave(self) -> None:
         self._note("leave")
 
@@ -130,7 +134,7 @@ def test_a_placement_begins_at_the_sessions_checkpoint_in_its_epoch() -> None:
             FrameType.STOP,
         ]
         assert {frame.epoch for frame in frames} == {EPOCH}
-        assert frames[0].payload == Open("call", SessionOptions(), Listener.checkpoint)
+        assert frames[0].payload == Open("call", SessionOptions(), Listener.checkpoint, pin_epoch=1)
         assert (frames[1].sequence, frames[1].payload) == (100, b"abcd")
 
     in_loop(check)

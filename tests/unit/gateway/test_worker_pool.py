@@ -35,6 +35,10 @@ class Session:
 
     def event(self, event: Event) -> None: ...
 
+    @property
+    def pin_epoch(self) -> int:
+        return 1
+
     def leave(self) -> None: ...
 
     def worker_lost(self) -> None: ...
@@ -49,7 +53,7 @@ class Rig:
     """A pool whose links lead to the test. Needs a running loop."""
 
     def __init__(self, *loads: Load) -> None:
-        self.pool = WorkerPool(Path("/nowhere"), len(loads), "seed", self._make_link)
+        self.pool = WorkerPool(Path("/nowhere"), len(loads), lambda: "seed", self._make_link)
         self._opened = 0
         for worker, load in enumerate(loads):
             link = self._make_link()

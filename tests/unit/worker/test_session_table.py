@@ -27,10 +27,21 @@ def test_a_live_id_is_taken_until_its_session_ends() -> None:
     rig = Rig()
     session, _ = rig.add("call", "link")
     with pytest.raises(SessionInUse):
-        rig.table.check_free("call")
-    rig.table.check_free("other")
+        rig.table.make_free("call", 0)
+    rig.table.make_free("other", 0)
     rig.table.remove(session, SessionLife.STOPPED)
-    rig.table.check_free("call")
+    rig.table.make_free("call", 0)
+
+
+def test_a_gateway_that_a_session_was_taken_over_from_has_it_no_more() -> None:
+    rig = Rig()
+    session, sent = rig.open("call")
+    rig.table.add(session, "link", pin_epoch=3)
+    for old in (2, 3):
+        with pytest.raises(SessionInUse):
+            rig.table.make_free("call", old)
+    rig.table.make_free("call", 4)
+    assert (session.life, sent.failure, len(rig.table)) == (SessionLife.DROPPED, SessionInUse.code, 0)
 
 
 def test_sessions_are_counted_and_named() -> None:

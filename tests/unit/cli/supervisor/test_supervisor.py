@@ -34,7 +34,8 @@ def leave(*_):
     note("end")
     raise SystemExit(0)
 
-signal.signal(signal.SIGTERM, leave)
+for number in (signal.SIGTERM, signal.SIGINT):
+    signal.signal(number, leave)
 note("begin")
 notify_ready()
 signal.pause()

@@ -17,6 +17,7 @@ from common.events import (
     Event,
     Failed,
     Partial,
+    ResumeGrant,
     ScheduleStep,
     SessionOptions,
     SpeechStarted,
@@ -27,7 +28,7 @@ from common.events import (
 from common.events import Final as FinalEvent
 from gateway.dialects.start_stop import StartStopDialect
 
-STARTED: Final = Started("call", "1")
+STARTED: Final = Started("call", "1", ResumeGrant("token", 120))
 Message = dict[str, Any]
 
 
@@ -59,7 +60,16 @@ def sentence(number: int, text: str, at_ms: int = 2_000, reason: str = "silence"
 
 
 def test_started_names_the_session_and_its_worker() -> None:
-    assert said(STARTED) == [{"event": "started", "session_id": "call", "worker": "1", "seq": 1}]
+    assert said(STARTED) == [
+        {
+            "event": "started",
+            "resume_token": "token",
+            "resume_within_s": 120,
+            "session_id": "call",
+            "worker": "1",
+            "seq": 1,
+        }
+    ]
 
 
 def test_a_partial_is_a_result_with_the_time_that_it_heard() -> None:
@@ -69,6 +79,7 @@ def test_a_partial_is_a_result_with_the_time_that_it_heard() -> None:
         "partial_start_ms": 100,
         "duration_ms": 1_000,
         "is_final": False,
+        "ack": 0,
         "session_id": "call",
         "worker": "1",
         "seq": 2,
@@ -170,8 +181,9 @@ def test_messages_count_without_a_gap_and_each_session_from_one() -> None:
 
 def test_a_new_session_knows_nothing_of_the_last_one() -> None:
     ended: list[Event] = [STARTED, final("one"), partial("x", 1), Stopped(ms_to_samples(3_000))]
-    started, result = said(*ended, Started("call-2", "0"), partial("new", heard_ms=500))[-2:]
-    assert started == {"event": "started", "session_id": "call-2", "worker": "0", "seq": 1}
+    started, result = said(*ended, Started("call-2", "0", STARTED.grant), partial("new", heard_ms=500))[-2:]
+    assert (started["event"], started["session_id"], started["worker"]) == ("started", "call-2", "0")
+    assert (started["seq"], result["ack"]) == (1, 0)
     assert (result["sentences"], result["partial"], result["duration_ms"]) == ([], "new", 500)
 
 

@@ -1,33 +1,58 @@
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from gateway.boot import BootFailed
 from gateway.metrics import GatewayMetrics
-from gateway.registry.choice import make_pins, unique_owner
+from gateway.registry.choice import GatewayRegistry, make_registry, unique_owner
 from gateway.registry.memory import MemoryPins
+from gateway.registry.memory_records import MemoryRecords
 from gateway.registry.shared import SharedPins
+from gateway.registry.shared_records import SharedRecords
+from tests.support.aio import run, turns
 from tests.support.clock import ManualClock
 from tests.support.pin_tables import Holder
 
 
-def test_without_an_address_pins_are_kept_here() -> None:
+def made(url: str | None, metrics: GatewayMetrics) -> GatewayRegistry:
+    return make_registry(url, "seed", ManualClock(), metrics)
+
+
+def test_without_an_address_all_is_kept_here() -> None:
     metrics = GatewayMetrics("0")
-    assert isinstance(make_pins(None, ManualClock(), metrics), MemoryPins)
+    registry = made(None, metrics)
+    assert isinstance(registry.sessions.pins, MemoryPins)
+    assert isinstance(registry.sessions.records, MemoryRecords)
+    assert (registry.seed.current(), registry.seed_table) == ("seed", None)
     assert metrics.registry.get_sample_value("asr_registry_up", {"gateway": "0"}) == 1
 
 
-def test_with_one_they_are_shared_and_sessions_begin_before_it_has_answered() -> None:
+def test_with_one_it_is_shared_and_sessions_begin_before_it_has_answered() -> None:
     metrics = GatewayMetrics("0")
-    pins = make_pins("redis://127.0.0.1:1", ManualClock(), metrics)
-    assert isinstance(pins, SharedPins)
-    assert pins.claim("call", 0, Holder())
+    registry = made("redis://127.0.0.1:1", metrics)
+    assert isinstance(registry.sessions.pins, SharedPins)
+    assert isinstance(registry.sessions.records, SharedRecords)
+    assert registry.sessions.pins.claim("call", 0, Holder())
     assert metrics.registry.get_sample_value("asr_registry_up", {"gateway": "0"}) == 0
+
+
+@pytest.mark.parametrize("url", [None, "redis://127.0.0.1:1"])
+def test_it_is_kept_until_that_is_cancelled(url: str | None) -> None:
+    async def scenario() -> None:
+        keeping = asyncio.create_task(made(url, GatewayMetrics("0")).run())
+        await turns()
+        assert not keeping.done()
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
+
+    run(scenario())
 
 
 def test_an_address_with_unknown_options_keeps_the_gateway_from_starting() -> None:
     with pytest.raises(BootFailed, match="redis_url") as failed:
-        make_pins("redis://:secret@localhost?colour=red", ManualClock(), GatewayMetrics("0"))
+        made("redis://:secret@localhost?colour=red", GatewayMetrics("0"))
     assert "secret" not in str(failed.value)
 
 
