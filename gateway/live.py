@@ -270,7 +270,8 @@ class LiveConnection:
         return self._state is SessionState.IDLE
 
     def come_to_rest(self) -> None:
-        if self._state is SessionState.STREAMING and not self.at_rest:
+        # Whoever speaks may not have been heard yet.
+        if self._state is SessionState.STREAMING and self._desk.session.unsettled:
             self._desk.session.order(Order.COMMIT)
 
     def leave(self) -> None:

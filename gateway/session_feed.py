@@ -55,9 +55,8 @@ class SessionFeed:
         if stream is None or self._credit is None:
             return
         while (told := self.log.next(room=self._credit > 0)) is not None:
-            match told:
-                case Piece(first, pcm):
-                    stream.audio(first, pcm)
-                    self._credit -= pcm16_samples(pcm)
-                case Order():
-                    stream.order(told)
+            if isinstance(told, Piece):
+                stream.audio(told.first, told.pcm)
+                self._credit -= pcm16_samples(told.pcm)
+            else:
+                stream.order(told)

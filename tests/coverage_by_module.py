@@ -36,8 +36,15 @@ RULED: Final = (
     "gateway/access/*.py",
     "gateway/admission.py",
     "gateway/placement.py",
+    "gateway/dialects/acknowledged.py",
     "gateway/registry/memory.py",
+    "gateway/registry/memory_records.py",
+    "gateway/registry/records.py",
+    "gateway/registry/seed.py",
     "gateway/registry/shared.py",
+    "gateway/registry/shared_records.py",
+    "gateway/resume_tokens.py",
+    "gateway/session_feed.py",
 )
 # pytest would rewrite its plug-ins; those are there already, which costs nothing but their assertions.
 _PRELOADED: Final = "ignore::pytest.PytestAssertRewriteWarning"

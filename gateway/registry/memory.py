@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from common.clock import Clock
@@ -16,11 +16,12 @@ _RELEASED: Final = float("-inf")
 
 @dataclass(frozen=True, slots=True)
 class _Record:
-    """`until`: from then on anybody may have it."""
+    """`until`: from then on anybody may have it. `taken_over`: the epoch of who has taken it over last."""
 
     pin: Pin
     until: float
     written: float
+    taken_over: int
 
 
 class MemoryTable:
@@ -63,7 +64,10 @@ class MemoryTable:
             if foreign and not claim.takes_over:
                 return None
             epoch = max(epoch, record.pin.epoch)
-        return self._grant(Pin(claim.session, epoch + 1, claim.owner))
+        pin = self._grant(Pin(claim.session, epoch + 1, claim.owner))
+        if claim.takes_over:
+            self._records[pin.session] = replace(self._records[pin.session], taken_over=pin.epoch)
+        return pin
 
     def _renew_one(self, pin: Pin) -> Pin | None:
         record = self._records.get(pin.session)
@@ -75,6 +79,9 @@ class MemoryTable:
                 # This was on its way for longer than the release.
                 return pin
             return self._grant(max(known, pin, key=lambda one: one.epoch))
+        if pin.epoch < record.taken_over:
+            # Its client has gone on elsewhere, whatever has become of that since.
+            return None
         if not self._is_held(record):
             # Greater than what its former owner has, should that come back.
             return self._grant(Pin(pin.session, max(known.epoch + 1, pin.epoch), pin.owner))
@@ -88,8 +95,9 @@ class MemoryTable:
         return pin
 
     def _write(self, pin: Pin, until: float) -> None:
-        self._records.pop(pin.session, None)
-        self._records[pin.session] = _Record(pin, until, self._clock.now())
+        before = self._records.pop(pin.session, None)
+        taken_over = before.taken_over if before is not None else 0
+        self._records[pin.session] = _Record(pin, until, self._clock.now(), taken_over)
 
     def _forget_old(self) -> None:
         oldest_kept = self._clock.now() - KEPT_S

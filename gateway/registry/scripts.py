@@ -1,8 +1,8 @@
 """The rules of `memory.py` in Lua, for Redis, which runs a script as one step that nothing comes between.
 
-KEYS are the pins. A pin is a hash of its epoch `e`, its owner `o` and `u`, the time in ms until which it is
-held (0: released). The clock is that of Redis, since those of the hosts differ. All answer one epoch for each
-key, 0 for none.
+KEYS are the pins. A pin is a hash of its epoch `e`, its owner `o`, `u`, the time in ms until which it is held
+(0: released), and `t`, the epoch of who has taken it over last. The clock is that of Redis, since those of the
+hosts differ. All answer one epoch for each key, 0 for none.
 """
 
 from __future__ import annotations
@@ -17,9 +17,14 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
 local function read(key)
-    local record = redis.call('HMGET', key, 'e', 'o', 'u')
+    local record = redis.call('HMGET', key, 'e', 'o', 'u', 't')
     if not record[1] then return nil end
-    return {epoch = tonumber(record[1]), owner = record[2], held_until = tonumber(record[3])}
+    return {
+        epoch = tonumber(record[1]),
+        owner = record[2],
+        held_until = tonumber(record[3]),
+        taken_over = tonumber(record[4] or 0),
+    }
 end
 
 local function write(key, epoch, held_until)
@@ -50,6 +55,7 @@ local function answer(key, epoch, takes_over)
         if foreign and not takes_over then return 0 end
         epoch = math.max(epoch, record.epoch)
     end
+    if takes_over then redis.call('HSET', key, 't', epoch + 1) end
     return grant(key, epoch + 1)
 end
 {_EACH}"""
@@ -62,6 +68,7 @@ local function answer(key, epoch)
         if record.held_until == 0 and record.epoch >= epoch then return epoch end
         return grant(key, math.max(record.epoch, epoch))
     end
+    if epoch < record.taken_over then return 0 end
     if record.held_until <= now then return grant(key, math.max(record.epoch + 1, epoch)) end
     local greater = epoch > record.epoch or (epoch == record.epoch and owner > record.owner)
     return greater and grant(key, epoch) or 0

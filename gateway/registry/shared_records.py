@@ -188,8 +188,8 @@ class SharedRecords:
                 tell(entry.kept.holder, entry.kept.holder.saved, save.head.checkpoint)
             case Saved.UNKNOWN:
                 entry.lost()
-            case Saved.FENCED:
-                # Either the pin says so too, or its next heartbeat brings a greater epoch.
+            case _:
+                # Fenced. Either the pin says so too, or its next heartbeat brings a greater epoch.
                 log.warning("record fenced", extra={"session": save.session})
                 return
         if entry.is_saved:

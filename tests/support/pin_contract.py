@@ -133,6 +133,34 @@ async def only_the_very_pin_is_released(contract: Contract) -> None:
     assert await contract.claim(BOB) is None
 
 
+async def whoever_may_take_over_gets_it_and_the_other_learns_that(contract: Contract) -> None:
+    await contract.claim(ADA, at_least=3)
+    [taken] = await contract.table(BOB).claim([Claim(SESSION, 2, BOB, takes_over=True)])
+    assert taken == pin(BOB, 5)
+    assert await contract.renew(pin(ADA, 4)) == [None]
+    await contract.release(pin(ADA, 4))
+    assert await contract.renew(pin(BOB, 5)) == [pin(BOB, 5)]
+
+
+async def what_was_taken_over_does_not_go_back(contract: Contract) -> None:
+    await contract.claim(ADA)
+    await contract.table(BOB).claim([Claim(SESSION, 0, BOB, takes_over=True)])
+    await contract.release(pin(BOB, 2))
+    assert await contract.renew(pin(ADA, 1)) == [None]
+    # Whoever comes after that is none of the two.
+    assert await contract.claim(ADA) == pin(ADA, 3)
+    assert await contract.renew(pin(ADA, 3)) == [pin(ADA, 3)]
+
+
+async def what_nobody_has_is_taken_over_as_it_is_claimed(contract: Contract) -> None:
+    asked = [Claim("one", 4, ADA, takes_over=True), Claim("two", 0, ADA), Claim("one", 0, ADA, True)]
+    assert await contract.table(ADA).claim(asked) == [
+        pin(ADA, 5, "one"),
+        pin(ADA, 1, "two"),
+        pin(ADA, 6, "one"),
+    ]
+
+
 Check = Callable[[Contract], Coroutine[Any, Any, None]]
 
 CHECKS: Final[Sequence[Check]] = (
@@ -149,4 +177,7 @@ CHECKS: Final[Sequence[Check]] = (
     what_another_released_is_there_to_be_renewed,
     a_late_renewal_does_not_take_a_release_back,
     only_the_very_pin_is_released,
+    whoever_may_take_over_gets_it_and_the_other_learns_that,
+    what_was_taken_over_does_not_go_back,
+    what_nobody_has_is_taken_over_as_it_is_claimed,
 )

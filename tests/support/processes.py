@@ -72,7 +72,7 @@ class Deployment:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self._first_port = free_port_range(3 + plan.gateways + plan.workers)
+        self._first_port = free_port_range(3 + 3 * plan.gateways + plan.workers)
         self._folder = Path(tempfile.mkdtemp(prefix="voxshard-test-"))
         self._process: subprocess.Popen[bytes] | None = None
         self._last_words = _Said()
@@ -102,8 +102,18 @@ class Deployment:
         return f"ws://127.0.0.1:{self.port}"
 
     @property
+    def live_urls(self) -> list[str]:
+        """Of each gateway, where they have ports of their own."""
+        return [f"ws://127.0.0.1:{self._proxied_port + index}" for index in range(self.plan.gateways)]
+
+    @property
+    def _proxied_port(self) -> int:
+        return self._first_port + 3 + self.plan.gateways + self.plan.workers
+
+    @property
     def http_url(self) -> str:
-        return f"http://127.0.0.1:{self._first_port + 1}"
+        shared, own = self._first_port + 1, self._proxied_port + self.plan.gateways
+        return f"http://127.0.0.1:{own if '--proxied' in self.plan.flags else shared}"
 
     @property
     def supervisor_url(self) -> str:
@@ -205,6 +215,8 @@ class Deployment:
             "supervisor-ops-port": self._first_port + 2,
             "gateway-ops-port": self._first_port + 3,
             "worker-ops-port": self._first_port + 3 + plan.gateways,
+            "gateway-port": self._proxied_port,
+            "gateway-http-port": self._proxied_port + plan.gateways,
             "run-dir": self.run_dir,
             "engine": plan.engine,
             "workers": plan.workers,

@@ -92,12 +92,14 @@ class Laws:
         self._seq = 0
         self._session: tuple[str, str] | None = None
         self._locked: list[Message] = []
+        self._ack = 0
 
     def check(self, message: Message) -> None:
         self._seq += 1
         assert message["seq"] == self._seq, f"message {self._seq} has another seq: {message}"
         match message.get("event"):
-            case "started":
+            case "started" | "resumed":
+                self._ack = message.get("ack", 0)
                 self._session = (message["session_id"], message["worker"])
                 self._locked = []
             case "moved":
@@ -121,6 +123,8 @@ class Laws:
         assert borders == sorted(borders), f"sentences overlap: {result}"
         assert all(sentence["end"] <= sentence["endpoint"] for sentence in sentences)
         assert result["partial"] or result["partial_start_ms"] == 0
+        assert result["ack"] >= self._ack, f"an acknowledgement was taken back: {result}"
+        self._ack = result["ack"]
 
 
 class WireClient:
@@ -184,6 +188,14 @@ class WireClient:
             assert closed.rcvd is not None, "the connection broke without a close frame"
             assert closed.rcvd.reason == self.messages[-1].get("code")
             return closed.rcvd.code
+
+    async def lost(self) -> None:
+        """Read until the connection breaks without a close frame."""
+        try:
+            while True:
+                await self.receive()
+        except ConnectionClosed as closed:
+            assert closed.rcvd is None, f"closed with {closed.rcvd}"
 
     def drop(self) -> None:
         """Vanish without a close frame."""

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from common.errors import SlowReader
 from common.events import (
+    Acked,
     Configured,
     EndpointReason,
     Event,
@@ -33,6 +34,10 @@ def after(*events: Event) -> list[Event]:
     for event in events:
         outbox.push(event)
     return [outbox.pop() for _ in range(len(outbox))]
+
+
+def test_of_acknowledgements_the_newest_is_enough() -> None:
+    assert after(Acked(1), Acked(2), final(0), Acked(3), Acked(4)) == [Acked(2), final(0), Acked(4)]
 
 
 def test_events_leave_in_the_order_in_which_they_came() -> None:

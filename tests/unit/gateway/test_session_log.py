@@ -44,6 +44,17 @@ def test_a_worker_is_told_audio_and_orders_in_their_order() -> None:
     assert told(log) == []
 
 
+def test_one_that_was_begun_elsewhere_goes_on_where_it_stood() -> None:
+    log = SessionLog(Checkpoint(500, 600, 3), last_locked=2)
+    log.append(pcm(100))
+    assert (told(log), log.unsettled, log.complete, log.at_rest) == ([(500, 600)], 100, True, True)
+    assert [log.is_news(event) for event in (SpeechStarted(2, 0), final(2), SpeechStarted(3, 0))] == [
+        False,
+        False,
+        True,
+    ]
+
+
 def test_it_is_told_exactly_what_the_client_sent() -> None:
     log = SessionLog()
     sent = bytes(range(200))

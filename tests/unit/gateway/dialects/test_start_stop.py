@@ -21,7 +21,7 @@ from common.errors import (
     UnsupportedMessage,
     VoxshardError,
 )
-from common.events import Audio, Command, Commit, Configure, KeepAlive, SessionOptions, Start, Stop
+from common.events import Audio, Command, Commit, Configure, KeepAlive, Resume, SessionOptions, Start, Stop
 from common.silence import OFFLINE_STEPS, STREAMING_STEPS
 from gateway.dialects.start_stop import StartStopDialect
 
@@ -157,3 +157,13 @@ def test_a_file_sent_as_audio_is_refused(header: bytes) -> None:
 @pytest.mark.parametrize("frame", [b"RIFF\0\0\0\0AVI ", b"RIFFWAVE", b"ID3\x07", b"xOggS\0", b""])
 def test_audio_that_only_looks_like_a_file_is_audio(frame: bytes) -> None:
     assert dialect().parse_binary(frame) == Audio(frame)
+
+
+@pytest.mark.parametrize("text", ["RESUME:a.b.c", " resume : a.b.c "])
+def test_resume_comes_with_its_token(text: str) -> None:
+    assert dialect().parse_text(text) == Resume("a.b.c")
+
+
+def test_resume_without_a_token_is_no_command() -> None:
+    with pytest.raises(UnknownCommand):
+        dialect().parse_text("RESUME")

@@ -11,12 +11,14 @@ import pytest
 from common.audio import ms_to_samples
 from common.errors import TABLE, VoxshardError
 from common.events import (
+    Acked,
     Committed,
     Configured,
     EndpointReason,
     Event,
     Failed,
     Partial,
+    Resumed,
     ResumeGrant,
     ScheduleStep,
     SessionOptions,
@@ -230,3 +232,49 @@ def test_text_of_any_script_is_said_as_it_is() -> None:
     dialect = StartStopDialect(SessionOptions())
     [message] = dialect.render(partial("你好 “café” 🙂"))
     assert '"你好 “café” 🙂"' in message
+
+
+def test_a_resumed_session_is_told_with_all_that_was_locked() -> None:
+    grant = ResumeGrant("newer", 120)
+    finals = (final("one"), final("two", 1, 4_000))
+    ack = ms_to_samples(3_500)
+    resumed, result, partly = said(Resumed("call", "0", grant, ack, finals), partial("three", 2, 4_500))
+    assert resumed == {
+        "event": "resumed",
+        "ack": ack,
+        "resume_token": "newer",
+        "resume_within_s": 120,
+        "session_id": "call",
+        "worker": "0",
+        "seq": 1,
+    }
+    assert result["sentences"] == [sentence(0, "one"), sentence(1, "two", 4_000)]
+    assert (result["duration_ms"], result["is_final"], result["ack"]) == (4_000, False, ack)
+    assert (partly["sentences"], partly["partial"]) == (result["sentences"], "three")
+
+
+def test_one_with_nothing_locked_has_heard_what_is_settled() -> None:
+    _, result = said(Resumed("call", "0", STARTED.grant, ms_to_samples(700), ()))
+    assert (result["sentences"], result["partial"], result["duration_ms"]) == ([], "", 700)
+
+
+def test_one_that_had_ended_is_told_its_end_once() -> None:
+    heard = ms_to_samples(5_000)
+    events = (Resumed("call", "0", STARTED.grant, heard, (final("one"),), heard), Stopped(heard))
+    resumed, result, stopped = said(*events)
+    assert (resumed["event"], resumed["ack"], stopped["event"]) == ("resumed", heard, "stopped")
+    assert (result["sentences"], result["is_final"]) == ([sentence(0, "one")], True)
+
+
+def test_results_tell_from_where_on_audio_is_to_be_kept() -> None:
+    results = said(STARTED, partial("a"), Acked(500), partial("b"), Acked(400), partial("c"))[1:]
+    assert [result["ack"] for result in results] == [0, 500, 500]
+
+
+def test_where_no_result_comes_an_event_tells_it() -> None:
+    five_s = ms_to_samples(5_000)
+    acks = said(STARTED, Acked(five_s - 1), Acked(five_s), Acked(2 * five_s - 1), Acked(2 * five_s))[1:]
+    assert [(ack["event"], ack["ack"], ack["seq"]) for ack in acks] == [
+        ("ack", five_s, 2),
+        ("ack", 2 * five_s, 3),
+    ]
