@@ -1,7 +1,7 @@
 """The rules of `memory.py` in Lua, for Redis, which runs a script as one step that nothing comes between.
 
-KEYS are the pins. A pin is a hash of its epoch `e`, its owner `o`, `u`, the time in ms until which it is held
-(0: released), and `t`, the epoch of who has taken it over last. The clock is that of Redis, since those of the
+KEYS are the pins. A pin is a hash: epoch `e`, owner `o`, `u`, the time in ms until which it is held (0:
+released), and `t`, the epoch of who has taken it over last. The clock is that of Redis, since those of the
 hosts differ. All answer one epoch for each key, 0 for none.
 """
 
