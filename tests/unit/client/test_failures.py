@@ -2,8 +2,18 @@ from __future__ import annotations
 
 import pytest
 
-from client.failures import StreamError, connection_closed, given_up, resume_gap, session_error
-from client.view import ErrorEvent
+from client.failures import (
+    StreamError,
+    abandoned,
+    connection_closed,
+    given_up,
+    protocol_broken,
+    resume_gap,
+    server_silent,
+    session_error,
+    stopped_early,
+)
+from client.view import ErrorEvent, ProtocolBroken
 
 
 def test_an_error_event_is_told_with_the_code_of_its_close() -> None:
@@ -32,3 +42,17 @@ def test_a_gap_is_told_in_seconds() -> None:
     assert (
         str(resume_gap(16_000, 56_000)) == "resume_gap: 2.5 s of audio that the server needs again are gone"
     )
+
+
+@pytest.mark.parametrize(
+    ("failure", "code", "retryable"),
+    [
+        (stopped_early(), "stopped_early", False),
+        (protocol_broken(ProtocolBroken("message 3 came twice")), "protocol_broken", False),
+        (server_silent(30), "server_silent", True),
+        (abandoned(), "abandoned", False),
+    ],
+)
+def test_the_client_has_codes_of_its_own(failure: StreamError, code: str, retryable: bool) -> None:
+    assert (failure.code, failure.retryable, failure.close_code) == (code, retryable, None)
+    assert str(failure).startswith(f"{code}: ")

@@ -35,7 +35,6 @@ class Rig:
         return list(self.session.ask())
 
     def started(self, **ticket: Any) -> None:
-        self.asks()
         self.hears(event="started", **ticket)
 
     def resumed(self, ack: int = 0, token: str = "t2") -> None:
@@ -65,6 +64,7 @@ class Rig:
 
 def live() -> Rig:
     rig = Rig()
+    rig.asks()
     rig.started(**TICKET)
     return rig
 
@@ -72,7 +72,7 @@ def live() -> Rig:
 def test_a_session_is_asked_for_with_its_commands_and_then_with_its_token() -> None:
     rig = Rig()
     assert rig.asks() == ["LANGUAGE:en", "START"]
-    rig.hears(event="started", **TICKET)
+    rig.started(**TICKET)
     rig.session.lost(LOST)
     assert rig.asks() == ["RESUME:t1"]
     rig.resumed()
@@ -83,6 +83,7 @@ def test_a_session_is_asked_for_with_its_commands_and_then_with_its_token() -> N
 def test_nothing_is_told_while_the_server_is_asked_and_while_there_is_none() -> None:
     rig = Rig()
     assert rig.says(bytes(2)) == []
+    rig.asks()
     rig.started(**TICKET)
     assert rig.says() == [bytes(2)]
     rig.session.lost(LOST)
@@ -120,6 +121,7 @@ def test_a_try_that_fails_is_no_news() -> None:
 )
 def test_without_a_token_a_loss_is_the_end(resume: bool, ticket: dict[str, Any]) -> None:
     rig = Rig(resume=resume)
+    rig.asks()
     rig.started(**ticket)
     rig.says(bytes(200))
     assert rig.session.replay.kept == 0
@@ -202,6 +204,24 @@ def test_an_error_of_before_is_not_the_cause() -> None:
     rig.session.lost(LOST)
     rig.asks()
     assert rig.session.closed(1012, "bad_hotwords").code == "connection_closed"
+
+
+def test_what_no_server_may_say_breaks_the_protocol() -> None:
+    for said in (b"binary", "not json"):
+        rig = live()
+        assert rig.session.hear(said) is None
+        assert rig.failure == "protocol_broken"
+    rig = live()
+    rig.started()
+    assert rig.failure == "protocol_broken"
+
+
+def test_a_stop_of_the_server_is_explained_by_what_follows() -> None:
+    rig = live()
+    rig.hears(event="stopped")
+    rig.seq = 0
+    rig.error("idle_timeout", retryable=False)
+    assert rig.session.closed(4408, "idle_timeout").code == "idle_timeout"
 
 
 def test_the_first_failure_counts() -> None:
