@@ -13,6 +13,8 @@ from common.backoff import Backoff
 from common.clock import Clock, MonotonicClock
 
 RESUMED_ERRORS: Final = frozenset({"registry_away", "restarting", "session_evicted", "worker_lost"})
+# RESUME itself may be refused for other reasons that pass; for these it would be refused again.
+FINAL_ERRORS: Final = frozenset({"engine_failed", "internal"})
 # Without an error that says why.
 RESUMED_CLOSES: Final = frozenset({1001, 1006, 1011, 1012, 1013})
 _TRY_LATER_CLOSE: Final = 1013
@@ -58,7 +60,7 @@ class Retry:
 
     def refused(self, refusal: StreamError, within_s: float) -> float:
         """A try has failed: seconds until the next one. Raises `StreamError` if there is none."""
-        if not refusal.retryable:
+        if not refusal.retryable or refusal.code in FINAL_ERRORS:
             raise refusal
         return self._pause_s(refusal, within_s)
 

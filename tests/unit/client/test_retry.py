@@ -28,8 +28,7 @@ def test_a_close_without_an_error_is_resumed_by_its_code(code: int, resumed: boo
 
 def test_of_the_errors_only_those_are_resumed_that_leave_the_session_whole() -> None:
     resumed = {error.code for error in TABLE if is_resumed(StreamError(error.code, "", error.retryable))}
-    assert resumed - {"registry_away"} == {"restarting", "session_evicted", "worker_lost"}
-    assert is_resumed(StreamError("registry_away", ""))
+    assert resumed == {"registry_away", "restarting", "session_evicted", "worker_lost"}
 
 
 def test_pauses_double_up_to_the_longest() -> None:
@@ -57,8 +56,9 @@ def test_a_loss_that_is_not_resumed_is_the_error() -> None:
     assert raised.value is loss
 
 
-def test_a_refusal_that_would_be_repeated_is_the_error() -> None:
-    trying, refusal = retry(), StreamError("bad_resume_token", "no")
+@pytest.mark.parametrize(("code", "retryable"), [("bad_resume_token", False), ("engine_failed", True)])
+def test_a_refusal_that_would_be_repeated_is_the_error(code: str, retryable: bool) -> None:
+    trying, refusal = retry(), StreamError(code, "no", retryable)
     trying.lost(LOST, WINDOW_S)
     with pytest.raises(StreamError) as raised:
         trying.refused(refusal, WINDOW_S)
