@@ -9,7 +9,7 @@ from typing import Final
 
 from client.sources import DEFAULT_FRAME_MS, PacedFrames, split_frames
 from client.stream import StreamClient, StreamError
-from client.view import ErrorEvent, Message, Result, Sentence, TranscriptView
+from client.view import ErrorEvent, Lost, Message, Result, Sentence, TranscriptView
 from common.audio import Samples, float_to_pcm16, ms_to_samples
 from common.clock import Clock, MonotonicClock
 
@@ -38,7 +38,7 @@ class Arrival:
     """A message and when it came, in seconds of the pace's clock."""
 
     at_s: float
-    message: Message
+    message: Message | Lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,8 @@ class Playback:
 
 async def play(samples: Samples, server: Server, pace: Pace) -> Playback:
     """One session with this audio. Raises `StreamError`, alone or in a group, at any error reported."""
-    async with StreamClient(server.url, silence_schedule=server.silence_schedule) as client:
+    # Figures of a session that was lost in between would be of something else.
+    async with StreamClient(server.url, silence_schedule=server.silence_schedule, resume=False) as client:
         async with asyncio.TaskGroup() as directions:
             listening = directions.create_task(_listen(client, pace.clock), name="bench-listen")
             sending = directions.create_task(_send(client, samples, pace), name="bench-send")

@@ -15,10 +15,10 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
-from client.captions import locked_line, locked_text, partial_line
+from client.captions import away_line, locked_line, locked_text, partial_line
 from client.sources import AudioFileError, FileSource, check_audio_file
 from client.stream import StreamClient, StreamError, Update
-from client.view import ErrorEvent, Sentence
+from client.view import ErrorEvent, Lost, Message, Resumed, Sentence
 from common.errors import BY_CODE
 
 Show = Callable[[Update], None]
@@ -124,7 +124,7 @@ def _show_json(update: Update) -> None:
 
 
 class LockedLines:
-    """Writes each locked sentence once, and the errors that the session outlives to stderr."""
+    """Writes each locked sentence once, and what the session outlives to stderr: errors, lost connections."""
 
     def __init__(self, write: Callable[[Sentence], None]) -> None:
         self._write = write
@@ -134,8 +134,19 @@ class LockedLines:
         for sentence in update.view.sentences[self._written :]:
             self._write(sentence)
         self._written = len(update.view.sentences)
-        if isinstance(update.message, ErrorEvent) and not update.message.ends_session:
-            typer.echo(f"warning: {update.message.code}: {update.message.message}", err=True)
+        if (warning := _warning(update.message)) is not None:
+            typer.echo(warning, err=True)
+
+
+def _warning(message: Message | Lost) -> str | None:
+    match message:
+        case ErrorEvent(code, text) if not message.ends_session:
+            return f"warning: {code}: {text}"
+        case Lost(code, text):
+            return f"warning: {code}: {text}; trying to resume"
+        case Resumed():
+            return "resumed"
+    return None
 
 
 class LiveCaptions:
@@ -147,8 +158,10 @@ class LiveCaptions:
         self._live = live
 
     def __call__(self, update: Update) -> None:
+        is_away = isinstance(update.message, Lost)
+        line = away_line() if is_away else partial_line(update.view, self._console.width)
         # Refreshed first: printing a locked line draws the live line below it again as it was last shown.
-        self._live.update(partial_line(update.view, self._console.width), refresh=True)
+        self._live.update(line, refresh=True)
         self._locked(update)
 
 

@@ -30,6 +30,11 @@ def partial_line(view: TranscriptView, width: int) -> Text:
     return Text.assemble((stamp, "dim"), (newest, "italic"), no_wrap=True, overflow="crop")
 
 
+def away_line() -> Text:
+    """In place of the partial while there is no connection."""
+    return Text("reconnecting", "dim")
+
+
 def _stamp(start_ms: int) -> str:
     return f"[{start_ms / 1000:.1f}s] "
 

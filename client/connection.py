@@ -1,7 +1,8 @@
-"""How a stream is opened, and what each way of losing it is called."""
+"""How a connection for a session is opened and closed, and what is said on it first."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Final
@@ -9,51 +10,29 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus, InvalidURI, WebSocketException
+from websockets.exceptions import (
+    ConnectionClosed,
+    InvalidMessage,
+    InvalidStatus,
+    InvalidURI,
+    WebSocketException,
+)
 from websockets.http11 import Response
 
-from client.view import ErrorEvent, ProtocolBroken
-from common.errors import BY_CODE
+from client.failures import StreamError
 
 CLOSE_TIMEOUT_S: Final = 2.0
 NORMAL_CLOSE: Final = 1000
 PROTOCOL_ERROR_CLOSE: Final = 1002
-_LOST_CLOSE: Final = 1006
+LOST_CLOSE: Final = 1006
 # Servers take the Chinese comma for one too.
 _SEPARATORS: Final = ",，"
-_RETRYABLE_CLOSES: Final = frozenset({1001, _LOST_CLOSE, 1011, 1012, 1013})
-
-
-class StreamError(Exception):
-    """The session is over and not whole.
-
-    code: one of `common.errors.TABLE`, or the client's own: bad_url, no_server, handshake_refused,
-        server_silent, protocol_broken, connection_closed, abandoned (left without `finish`).
-    close_code: of the WebSocket, None if the close is none of the server's doing.
-    retry_after_s: before that, trying again is in vain; None if the server has not said so.
-    """
-
-    def __init__(
-        self,
-        code: str,
-        message: str,
-        retryable: bool = False,
-        close_code: int | None = None,
-        *,
-        retry_after_s: float | None = None,
-    ) -> None:
-        again = "" if retry_after_s is None else f"; try again in {retry_after_s:g} s"
-        super().__init__(f"{code}: {message}{again}")
-        self.code = code
-        self.message = message
-        self.retryable = retryable
-        self.close_code = close_code
-        self.retry_after_s = retry_after_s
+_SESSION_ID: Final = "session_id"
 
 
 def session_url(url: str, session_id: str | None, silence_schedule: str | None) -> str:
     """The address with what a session takes from it; its own query stays. Raises `StreamError`."""
-    options = {"session_id": session_id, "silence_schedule": silence_schedule}
+    options = {_SESSION_ID: session_id, "silence_schedule": silence_schedule}
     given = {name: value for name, value in options.items() if value is not None}
     try:
         parts = urlsplit(url)
@@ -61,6 +40,13 @@ def session_url(url: str, session_id: str | None, silence_schedule: str | None) 
         raise _bad_url(url) from error
     query = "&".join(filter(None, [parts.query, urlencode(given, quote_via=quote)]))
     return parts._replace(query=query).geturl()
+
+
+def resume_url(url: str) -> str:
+    """The same without an id: a session that is resumed has its own."""
+    parts = urlsplit(url)
+    fields = [field for field in parts.query.split("&") if field.partition("=")[0] != _SESSION_ID]
+    return parts._replace(query="&".join(fields)).geturl()
 
 
 def opening_commands(
@@ -102,8 +88,10 @@ async def open_connection(url: str, api_key: str | None = None) -> ClientConnect
         raise StreamError("no_server", f"no server at {url}", retryable=True) from error
     except InvalidStatus as error:
         raise _refused(url, error.response) from error
+    except InvalidMessage as error:
+        raise _no_answer(url, error) from error
     except WebSocketException as error:
-        raise StreamError("handshake_refused", f"{url} does not speak WebSocket") from error
+        raise _not_websocket(url) from error
 
 
 def _refused(url: str, response: Response) -> StreamError:
@@ -115,35 +103,48 @@ def _refused(url: str, response: Response) -> StreamError:
         # Not one of ours, such as a proxy's.
         status = response.status_code
         retryable = status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR
-        return StreamError("handshake_refused", f"{url} answered with HTTP {status}", retryable)
+        message = f"{url} answered with HTTP {status}"
+        after_s = _seconds(response.headers.get("Retry-After", ""))
+        return StreamError("handshake_refused", message, retryable, retry_after_s=after_s)
 
 
-def session_error(event: ErrorEvent) -> StreamError:
-    """What an error event that ends the session says; the close that follows it has a code of its own."""
-    close_code = BY_CODE[event.code].close_code
-    return StreamError(
-        event.code, event.message, event.retryable, close_code, retry_after_s=event.retry_after_s
-    )
+def _seconds(retry_after: str) -> float | None:
+    """The header may hold a date instead, which is no bound that a clock of this machine could tell."""
+    return float(retry_after) if retry_after.isascii() and retry_after.isdecimal() else None
 
 
-def connection_closed(closed: ConnectionClosed) -> StreamError:
-    """The connection ended although the session had not, and no error event said why."""
-    code = closed.rcvd.code if closed.rcvd else _LOST_CLOSE
-    reason = f": {closed.rcvd.reason}" if closed.rcvd and closed.rcvd.reason else ""
-    message = f"the connection was closed early (code {code}{reason})"
-    return StreamError("connection_closed", message, code in _RETRYABLE_CLOSES, code)
+def _no_answer(url: str, error: InvalidMessage) -> StreamError:
+    """A server that dies in the handshake hangs up; one of another kind says something else."""
+    if isinstance(error.__cause__, EOFError):
+        return StreamError("no_server", f"{url} hung up without an answer", retryable=True)
+    return _not_websocket(url)
 
 
-def protocol_broken(broken: ProtocolBroken) -> StreamError:
-    return StreamError("protocol_broken", str(broken))
+async def hang_up(connection: ClientConnection, code: int) -> None:
+    """Close it in order, or for good after `CLOSE_TIMEOUT_S`; nobody else may be receiving."""
+    # Unread messages would hold back the server's answer to the close.
+    draining = asyncio.create_task(_drain(connection), name="stream-drain")
+    try:
+        await connection.close(code)
+    finally:
+        # Does nothing after an orderly close; if that was cancelled, the socket must not stay open.
+        connection.transport.abort()
+        draining.cancel()
+        await asyncio.gather(draining, return_exceptions=True)
 
 
-def server_silent(timeout_s: float) -> StreamError:
-    return StreamError("server_silent", f"the server said nothing for {timeout_s:g} s", retryable=True)
+async def _drain(connection: ClientConnection) -> None:
+    async for _ in connection:
+        pass
 
 
-def abandoned() -> StreamError:
-    return StreamError("abandoned", "the session was left before it had finished")
+def closed_by(closed: ConnectionClosed) -> tuple[int, str]:
+    """Close code and reason of the server; 1006 if it has given none."""
+    return (closed.rcvd.code, closed.rcvd.reason) if closed.rcvd else (LOST_CLOSE, "")
+
+
+def _not_websocket(url: str) -> StreamError:
+    return StreamError("handshake_refused", f"{url} does not speak WebSocket")
 
 
 def _bad_url(url: str) -> StreamError:

@@ -5,76 +5,42 @@
         sentences = await client.finish()
 
 A task of the client reads all the time, so neither sending nor the server ever waits for the caller of
-`updates()`. There is no reconnect: what ends a session early is raised as `StreamError`.
+`updates()`. When the connection is lost, that task makes another one and resumes the session; what ends the
+session is raised as `StreamError`.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Iterable, Mapping
-from enum import Enum
 from types import MappingProxyType, TracebackType
 from typing import Final, Self
 
-from websockets.asyncio.client import ClientConnection
-from websockets.exceptions import ConnectionClosed
-from websockets.protocol import State
-
-from client.connection import (
-    NORMAL_CLOSE,
-    PROTOCOL_ERROR_CLOSE,
-    StreamError,
-    abandoned,
-    connection_closed,
-    open_connection,
-    opening_commands,
-    protocol_broken,
-    server_silent,
-    session_error,
-    session_url,
-)
-from client.unread import UnreadUpdates, Update
-from client.view import (
-    ErrorEvent,
-    ProtocolBroken,
-    Sentence,
-    Started,
-    Stopped,
-    TranscriptView,
-    decode_message,
-)
+from client.connection import opening_commands, session_url
+from client.failures import StreamError, server_silent
+from client.lifeline import Lifeline
+from client.replay import COMMIT
+from client.retry import Retry
+from client.session import Line, Session, StreamState
+from client.unread import UnreadUpdates
+from client.view import Sentence, TranscriptView, Update
+from common.audio import BYTES_PER_SAMPLE
 
 __all__ = ["StreamClient", "StreamError", "StreamState", "Update", "transcribe"]
 
-START_TIMEOUT_S: Final = 30.0
 # Long, because a backlog of audio may have to be recognised first.
 FINISH_TIMEOUT_S: Final = 120.0
+# A server that settles nothing for so long is in a segment that is longer than what can be kept.
+ROOM_TIMEOUT_S: Final = 20.0
 NO_REPLACEMENTS: Final[Mapping[str, str]] = MappingProxyType({})
-
-
-class StreamState(Enum):
-    OPENING = "opening"
-    STREAMING = "streaming"
-    FINISHING = "finishing"
-    STOPPED = "stopped"
-    FAILED = "failed"
-
-
-TRANSITIONS: Final[dict[StreamState, frozenset[StreamState]]] = {
-    StreamState.OPENING: frozenset({StreamState.STREAMING, StreamState.FAILED}),
-    StreamState.STREAMING: frozenset({StreamState.FINISHING, StreamState.FAILED}),
-    StreamState.FINISHING: frozenset({StreamState.STOPPED, StreamState.FAILED}),
-    StreamState.STOPPED: frozenset(),
-    StreamState.FAILED: frozenset(),
-}
-_ENDED: Final = frozenset({StreamState.STOPPED, StreamState.FAILED})
 
 
 class StreamClient:
     """A session: START is sent on entering, STOP by `finish`.
 
     The options are those of the protocol; `silence_schedule` is written as in the server's settings,
-    `api_key` may be a token.
+    `api_key` may be a token. `resume`: a lost connection is made again, and the session goes on, unless the
+    server cannot do that; while there is none, all methods work as ever.
     Every method raises `StreamError` once the session has failed, and RuntimeError after `finish`.
     """
 
@@ -88,180 +54,137 @@ class StreamClient:
         silence_schedule: str | None = None,
         *,
         api_key: str | None = None,
+        resume: bool = True,
     ) -> None:
-        self._api_key = api_key
-        self._url = session_url(url, session_id, silence_schedule)
-        self._commands = opening_commands(language, tuple(hotwords), replacements)
-        self._connection: ClientConnection
-        self._reader: asyncio.Task[None]
-        self._state = StreamState.OPENING
-        self._failure: StreamError | None = None
-        self._view = TranscriptView()
+        address = session_url(url, session_id, silence_schedule)
+        commands = opening_commands(language, tuple(hotwords), replacements)
+        self._session = Session(commands, Retry(), resume=resume)
         self._unread = UnreadUpdates()
+        self._lifeline = Lifeline(self._session, self._unread, address, api_key)
 
     async def __aenter__(self) -> Self:
-        self._connection = await open_connection(self._url, self._api_key)
-        self._reader = asyncio.create_task(self._read(), name="stream-reader")
+        self._lifeline.begin()
         try:
-            for command in self._commands:
-                await self._send(command)
-            await self._leave(StreamState.OPENING, START_TIMEOUT_S)
+            await self._unread.until(lambda: self._session.state is not StreamState.OPENING)
+            self._raise_failure()
         except BaseException:
-            await self._close()
+            await self._lifeline.close()
             raise
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._close()
+        await self._lifeline.close()
 
     @property
     def session_id(self) -> str:
-        return self._view.session_id
+        return self.view.session_id
 
     @property
     def worker(self) -> str:
         """The worker that decodes now; it changes when the server moves the session."""
-        return self._view.worker
+        return self.view.worker
 
     @property
     def view(self) -> TranscriptView:
-        return self._view
+        return self._session.view
 
     @property
     def transcript(self) -> str:
         """Text of all sentences locked so far."""
-        return self._view.transcript
+        return self.view.transcript
+
+    # --- what the caller says ------------------------------------------------------------------
 
     async def send(self, pcm: bytes) -> None:
-        """One frame of PCM16 16 kHz mono; waits while the server takes no more."""
-        await self._send_live(pcm)
+        """PCM16 16 kHz mono, of any length; waits while the server takes no more. Raises ValueError if its
+        last sample is not whole.
+
+        While there is no connection, audio is kept; it waits when 120 s of it are not settled.
+        """
+        if len(pcm) % BYTES_PER_SAMPLE:
+            raise ValueError("PCM16 frames have an even number of bytes")
+        await self._say(pcm)
 
     async def commit(self) -> None:
         """Lock what was said up to here."""
-        await self._send_live("COMMIT")
+        await self._say(COMMIT)
 
     async def keep_alive(self) -> None:
-        await self._send_live("KEEPALIVE")
+        """Does nothing while there is no connection."""
+        self._require_streaming()
+        await self._lifeline.keep_alive()
+        self._raise_failure()
 
     async def finish(self, timeout_s: float = FINISH_TIMEOUT_S) -> list[Sentence]:
         """Send STOP, wait for `stopped`, return all sentences; no message for `timeout_s` is a failure."""
         self._require_streaming()
-        # On a connection that is closing STOP is not sent, and a `stopped` still unread is no answer to it.
-        if self._connection.state is State.OPEN:
-            self._move(StreamState.FINISHING)
-        await self._within(timeout_s, self._send("STOP"))
-        await self._leave(StreamState.FINISHING, timeout_s)
-        return list(self._view.sentences)
+        self._session.finish()
+        await self._within(timeout_s, self._lifeline.flush())
+        while self._session.state is StreamState.FINISHING:
+            await self._within(timeout_s, self._unread.news())
+        self._raise_failure()
+        return list(self.view.sentences)
 
     async def updates(self) -> AsyncIterator[Update]:
         """Every message of the server, up to the `stopped` that answers `finish`; for one caller at a time.
 
         A caller that falls far behind misses the oldest results. An error that the session
-        outlives is an update; one that ends it is yielded, then raised.
+        outlives is an update; one that ends it is yielded, then raised. A connection that is lost is an
+        update (`Lost`), and later `Resumed` is one. What was locked is in the views: after that, results may
+        lack the newest sentences, and say them again.
         """
-        while self._unread or self._state not in _ENDED:
+        while self._unread or not self._session.ended:
             if self._unread:
                 yield self._unread.take()
             else:
                 await self._unread.news()
         self._raise_failure()
 
-    async def _send_live(self, message: bytes | str) -> None:
+    async def _say(self, message: bytes | str) -> None:
         self._require_streaming()
-        await self._send(message)
-
-    def _require_streaming(self) -> None:
+        await self._room_for(message)
+        self._session.replay.add(message)
+        await self._lifeline.flush()
         self._raise_failure()
-        if self._state is not StreamState.STREAMING:
-            raise RuntimeError(f"this stream is {self._state.value}")
 
-    def _raise_failure(self) -> None:
-        if self._failure is not None:
-            raise self._failure
-
-    async def _send(self, message: bytes | str) -> None:
-        try:
-            await self._connection.send(message)
-        except ConnectionClosed as closed:
-            # The reader meets the same close, but also reads what came before it, such as an error event.
-            await asyncio.wait({self._reader})
-            raise (self._failure or connection_closed(closed)) from closed
-
-    async def _leave(self, state: StreamState, timeout_s: float) -> None:
-        """Wait until the stream is past `state`; `timeout_s` counts anew from each message."""
-        while self._state is state:
-            await self._within(timeout_s, self._unread.news())
-        self._raise_failure()
+    async def _room_for(self, message: bytes | str) -> None:
+        """Without a connection the session's end bounds this."""
+        replay = self._session.replay
+        while not replay.has_room(message):
+            try:
+                async with asyncio.timeout(ROOM_TIMEOUT_S):
+                    await self._unread.until(
+                        lambda: replay.has_room(message) or self._session.state is not StreamState.STREAMING
+                    )
+            except TimeoutError:
+                if self._session.line is Line.CONNECTED:
+                    replay.forget()
+                    break
+            self._require_streaming()
 
     async def _within(self, timeout_s: float, wait: Awaitable[None]) -> None:
+        """How long there may be no connection is not decided here."""
         try:
             async with asyncio.timeout(timeout_s):
                 await wait
         except TimeoutError:
-            self._fail(server_silent(timeout_s))
+            if self._session.line is Line.CONNECTED:
+                self._fail(server_silent(timeout_s))
 
-    async def _read(self) -> None:
-        """Read until the connection is closed; what comes after the end of the session is let pass."""
-        try:
-            while True:
-                self._accept(await self._connection.recv())
-                # In a burst of messages the caller of `updates` gets its turn too.
-                await asyncio.sleep(0)
-        except ConnectionClosed as closed:
-            self._fail(connection_closed(closed))
-        finally:
-            # Nobody may wait for a reader that is gone.
-            self._fail(abandoned())
+    def _require_streaming(self) -> None:
+        self._raise_failure()
+        if self._session.state is not StreamState.STREAMING:
+            raise RuntimeError(f"this stream is {self._session.state.value}")
 
-    def _accept(self, received: str | bytes) -> None:
-        if self._state in _ENDED:
-            return
-        try:
-            self._fold(received)
-        except ProtocolBroken as broken:
-            self._fail(protocol_broken(broken))
-
-    def _fold(self, received: str | bytes) -> None:
-        if isinstance(received, bytes):
-            raise ProtocolBroken("a binary message came")
-        message = decode_message(received)
-        self._view = self._view.fold(message)
-        match message:
-            case Started():
-                self._move(StreamState.STREAMING)
-            # One that nobody asked for: the server ends the session, and says why in what follows.
-            case Stopped() if self._state is StreamState.FINISHING:
-                self._move(StreamState.STOPPED)
-            case ErrorEvent() if message.ends_session:
-                self._fail(session_error(message))
-        self._unread.put(Update(message, received, self._view))
-
-    def _move(self, state: StreamState) -> None:
-        if state not in TRANSITIONS[self._state]:
-            raise ProtocolBroken(f"`{state.value}` while {self._state.value}")
-        self._state = state
+    def _raise_failure(self) -> None:
+        if self._session.failure is not None:
+            raise self._session.failure
 
     def _fail(self, failure: StreamError) -> None:
-        """The first cause counts; a session that has ended cannot fail any more."""
-        if self._state not in _ENDED:
-            self._failure = failure
-            self._move(StreamState.FAILED)
-            self._unread.announce()
-
-    async def _close(self) -> None:
-        self._fail(abandoned())
-        broken = self._failure is not None and self._failure.code == "protocol_broken"
-        try:
-            # The reader reads on meanwhile: unread messages would hold back the server's answer to the close.
-            await self._connection.close(PROTOCOL_ERROR_CLOSE if broken else NORMAL_CLOSE)
-            await self._reader
-        finally:
-            # Does nothing after an orderly close; if that was cancelled, the socket must not stay open.
-            self._connection.transport.abort()
-            self._reader.cancel()
-            await asyncio.gather(self._reader, return_exceptions=True)
+        self._session.fail(failure)
+        self._unread.announce()
 
 
 async def transcribe(url: str, frames: AsyncIterable[bytes]) -> list[Sentence]:

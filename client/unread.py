@@ -4,21 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import Final
 
-import msgspec
-
-from client.view import Message, Result, TranscriptView
+from client.view import Result, Update
 
 MAX_UNREAD: Final = 64
-
-
-class Update(msgspec.Struct, frozen=True):
-    """One message of the server, its JSON text as it came, and the transcript after it."""
-
-    message: Message
-    text: str
-    view: TranscriptView
 
 
 class UnreadUpdates:
@@ -52,3 +43,8 @@ class UnreadUpdates:
         """Return at the next `put` or `announce`; what is there already does not count."""
         self._news.clear()
         await self._news.wait()
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Return as soon as it holds; it may change only with an announcement."""
+        while not condition():
+            await self.news()

@@ -26,6 +26,7 @@ ROOT: Final = Path(__file__).parent.parent
 LEAST_PERCENT: Final = 95.0
 AT_ONCE: Final = 2
 RULED: Final = (
+    *(f"client/{name}.py" for name in ("failures", "replay", "retry", "session", "view")),
     "common/*.py",
     *(
         f"worker/engines/encoder_llm/{name}.py"

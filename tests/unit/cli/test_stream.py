@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 
 from cli.stream import stream
 from client import sources
-from tests.unit.client.scripted_server import Peer, Script, serving_in_thread
+from tests.unit.client.scripted_server import Peer, Script, each, serving_in_thread
 
 AUDIO = bytes(range(256)) * 125
 
@@ -172,3 +172,41 @@ def test_ctrl_c_sends_stop_and_still_prints_the_rest(wav: Path) -> None:
     assert result.exit_code == 0
     assert 0 < len(peers[0].audio()) < len(AUDIO)
     assert signal.getsignal(signal.SIGINT) is before
+
+
+async def breaks(peer: Peer) -> None:
+    await peer.start_resumable(within_s=1)
+    await peer.result("one", partial="tw")
+    await peer.lose()
+
+
+async def goes_on(peer: Peer) -> None:
+    await peer.resume("one")
+    await peer.stop("one", "two")
+
+
+def test_a_lost_connection_is_a_warning_and_the_text_goes_on(wav: Path) -> None:
+    result = invoke_with(each(breaks, goes_on), wav)
+    assert result.stdout == "[0.0s] one\n[1.0s] two\n"
+    assert result.stderr == (
+        "warning: connection_closed: the connection was closed early (code 1006); trying to resume\nresumed\n"
+    )
+    assert result.exit_code == 0
+
+
+def test_json_tells_the_loss_among_the_messages(wav: Path) -> None:
+    result = invoke_with(each(breaks, goes_on), wav, "--json")
+    events = [json.loads(line).get("event") for line in result.stdout.splitlines()]
+    assert events == ["started", None, "lost", "resumed", None, None, "stopped"]
+
+
+def test_a_session_that_cannot_be_resumed_is_one_line_and_exit_code_1(wav: Path) -> None:
+    async def knows_nothing(peer: Peer) -> None:
+        await peer.until("RESUME:t1")
+        await peer.error("session_unknown", "nothing is known of this session")
+        await peer.connection.close(4404, "session_unknown")
+
+    result = invoke_with(each(breaks, knows_nothing), wav)
+    assert result.stdout == "[0.0s] one\n"
+    assert "\nerror: session_unknown: nothing is known of this session" in result.stderr
+    assert result.exit_code == 1

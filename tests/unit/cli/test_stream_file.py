@@ -8,7 +8,7 @@ from rich.live import Live
 
 from cli.stream_file import LiveCaptions
 from client.stream import Update
-from client.view import TranscriptView, decode_message
+from client.view import Lost, TranscriptView, decode_message
 from tests.unit.client.scripted_server import sentence
 
 
@@ -22,6 +22,18 @@ def test_live_captions_leave_only_the_locked_lines_behind() -> None:
         show(update("What is it?"))
         assert output.getvalue().rstrip().endswith("[0.0s] What is it?")
     assert output.getvalue().count("What is it?") == 1
+
+
+def test_live_captions_tell_that_there_is_no_connection() -> None:
+    output = io.StringIO()
+    console = Console(file=output, force_terminal=True, color_system=None, width=40)
+    with Live(console=console, auto_refresh=False, transient=True) as live:
+        show = LiveCaptions(console, live)
+        shown = update("One.", partial="what is")
+        show(shown)
+        show(Update(Lost("connection_closed", "gone"), "", shown.view))
+        assert output.getvalue().rstrip().endswith("reconnecting")
+    assert output.getvalue().count("One.") == 1
 
 
 def update(*texts: str, partial: str = "") -> Update:

@@ -4,6 +4,8 @@ import socket
 
 import pytest
 
+import client.retry
+
 
 @pytest.fixture
 def free_port() -> int:
@@ -12,3 +14,9 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+@pytest.fixture
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before a session is resumed."""
+    monkeypatch.setattr(client.retry, "FIRST_PAUSE_S", 0.02)

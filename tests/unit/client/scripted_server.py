@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from http import HTTPStatus
 from typing import Any
 
 from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.http11 import Request, Response
 
 Script = Callable[["Peer"], Awaitable[None]]
 
@@ -29,8 +31,8 @@ class Peer:
         self.received: list[str | bytes] = []
         self.seq = 0
 
-    async def until(self, *awaited: str) -> None:
-        """Read until one of these texts has come; all that is read stays in `received`."""
+    async def until(self, *awaited: str | bytes) -> None:
+        """Read until one of these messages has come; all that is read stays in `received`."""
         async for message in self.connection:
             self.received.append(message)
             if message in awaited:
@@ -44,15 +46,45 @@ class Peer:
         await self.until("START")
         await self.say(event="started", session_id=session, worker=worker)
 
-    async def result(self, *texts: str, partial: str = "", final: bool = False, worker: str = "w0") -> None:
+    async def start_resumable(self, token: str = "t1", within_s: int = 120) -> None:
+        await self.until("START")
+        ticket = {"resume_token": token, "resume_within_s": within_s}
+        await self.say(event="started", session_id="s1", worker="w0", **ticket)
+
+    async def resume(
+        self, *texts: str, ack: int = 0, token: str = "t1", within_s: int = 120, final: bool = False
+    ) -> None:
+        """Wait for RESUME with `token`, then tell these sentences."""
+        await self.until(f"RESUME:{token}")
+        await self.resumed(ack, within_s)
+        await self.result(*texts, ack=ack, final=final)
+
+    async def resumed(self, ack: int = 0, within_s: int = 120) -> None:
+        ticket = {"resume_token": "t2", "resume_within_s": within_s}
+        await self.say(event="resumed", session_id="s1", worker="w1", ack=ack, **ticket)
+
+    async def lose(self) -> None:
+        """As a host does that dies: no close."""
+        self.connection.transport.abort()
+
+    async def result(
+        self,
+        *texts: str,
+        partial: str = "",
+        final: bool = False,
+        worker: str = "w0",
+        ack: int = 0,
+        duration_ms: int = 5_000,
+    ) -> None:
         await self.say(
             sentences=[sentence(number, text) for number, text in enumerate(texts)],
             partial=partial,
             partial_start_ms=len(texts) * 1_000,
-            duration_ms=5_000,
+            duration_ms=duration_ms,
             is_final=final,
             session_id="s1",
             worker=worker,
+            ack=ack,
         )
 
     async def error(self, code: str, message: str = "why", retryable: bool = False) -> None:
@@ -63,9 +95,9 @@ class Peer:
         await self.until("STOP")
         await self.stop_unasked(*texts)
 
-    async def stop_unasked(self, *texts: str) -> None:
+    async def stop_unasked(self, *texts: str, duration_ms: int = 5_000) -> None:
         """End the session with these sentences, as a server does that shuts down."""
-        await self.result(*texts, final=True)
+        await self.result(*texts, final=True, duration_ms=duration_ms)
         await self.say(event="stopped", session_id="s1")
         self.seq = 0
 
@@ -74,10 +106,23 @@ class Peer:
 
 
 @asynccontextmanager
-async def serving(script: Script) -> AsyncIterator[str]:
-    """The address of a server that runs `script` for each connection, then closes it."""
-    async with _server(script) as server:
+async def serving(script: Script, statuses: Iterable[HTTPStatus | None] = ()) -> AsyncIterator[str]:
+    """The address of a server that runs `script` for each connection, then closes it.
+
+    statuses: with which the first handshakes are refused; None: that one is not.
+    """
+    async with _server(script, statuses) as server:
         yield _address(server)
+
+
+def each(*scripts: Script) -> Script:
+    """One connection after another; there must be no more of them."""
+    following = iter(scripts)
+
+    async def script(peer: Peer) -> None:
+        await next(following)(peer)
+
+    return script
 
 
 @contextmanager
@@ -107,11 +152,19 @@ def serving_in_thread(script: Script) -> Iterator[str]:
 
 
 @asynccontextmanager
-async def _server(script: Script) -> AsyncIterator[Server]:
+async def _server(script: Script, statuses: Iterable[HTTPStatus | None] = ()) -> AsyncIterator[Server]:
+    refusals = iter(statuses)
+
     async def handle(connection: ServerConnection) -> None:
         await script(Peer(connection))
 
-    async with serve(handle, "127.0.0.1", 0, compression=None, max_size=None) as server:
+    def refuse(connection: ServerConnection, _request: Request) -> Response | None:
+        status = next(refusals, None)
+        return None if status is None else connection.respond(status, "no")
+
+    async with serve(
+        handle, "127.0.0.1", 0, compression=None, max_size=None, process_request=refuse
+    ) as server:
         yield server
 
 

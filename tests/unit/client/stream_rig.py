@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from client.stream import StreamClient, StreamError, Update
+from client.view import Lost
 from tests.unit.client.scripted_server import Peer, Script, serving
 
 FRAME = bytes(range(256)) * 12 + bytes(128)
@@ -29,6 +30,11 @@ async def plain_session(peer: Peer) -> None:
 
 async def read_all(client: StreamClient) -> list[Update]:
     return [update async for update in client.updates()]
+
+
+def numbers(updates: list[Update]) -> list[int]:
+    """`seq` of all messages."""
+    return [update.message.seq for update in updates if not isinstance(update.message, Lost)]
 
 
 def failure_of(script: Script, act: Callable[[StreamClient], Awaitable[object]]) -> StreamError:

@@ -11,16 +11,8 @@ from websockets.exceptions import ConnectionClosedError
 from websockets.frames import Close
 from websockets.http11 import Request, Response
 
-from client.connection import (
-    StreamError,
-    connection_closed,
-    open_connection,
-    opening_commands,
-    session_error,
-    session_url,
-)
-from client.view import ErrorEvent
-from common.errors import TABLE
+from client.connection import closed_by, open_connection, opening_commands, resume_url, session_url
+from client.failures import StreamError
 
 URL = "ws://127.0.0.1:10095"
 
@@ -152,15 +144,40 @@ def test_a_server_of_another_kind_is_named() -> None:
         asyncio.run(attempt())
 
 
-def test_an_error_of_the_table_keeps_its_close_code() -> None:
-    for error in (error for error in TABLE if error.close_code is not None):
-        failure = session_error(ErrorEvent(error.code, error.message, error.retryable, 1))
-        assert (failure.code, failure.message) == (error.code, error.message)
-        assert (failure.retryable, failure.close_code) == (error.retryable, error.close_code)
+@pytest.mark.parametrize(("header", "after_s"), [("7", 7.0), ("Wed, 21 Oct 2026 07:28:00 GMT", None)])
+def test_a_proxy_says_when_to_come_again(header: str, after_s: float | None) -> None:
+    def refuse(connection: ServerConnection, _request: Request) -> Response:
+        response = connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, "no")
+        response.headers["Retry-After"] = header
+        return response
+
+    error = asyncio.run(_attempt(refuse))
+    assert (error.code, error.retryable, error.retry_after_s) == ("handshake_refused", True, after_s)
 
 
-@pytest.mark.parametrize(("code", "retryable"), [(1000, False), (1012, True), (1013, True), (4400, False)])
-def test_a_close_without_an_error_event_is_judged_by_its_code(code: int, retryable: bool) -> None:
-    failure = connection_closed(ConnectionClosedError(Close(code, "because"), None))
-    assert (failure.code, failure.close_code, failure.retryable) == ("connection_closed", code, retryable)
-    assert "because" in failure.message
+def test_a_server_that_hangs_up_without_an_answer_may_be_tried_again() -> None:
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        writer.close()
+
+    async def attempt() -> None:
+        async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            await open_connection(f"ws://127.0.0.1:{port}")
+
+    with pytest.raises(StreamError, match="no_server") as refused:
+        asyncio.run(attempt())
+    assert refused.value.retryable
+
+
+def test_a_session_is_resumed_at_the_same_address_without_an_id() -> None:
+    url = session_url(URL + "/live?key=a%20b&flag", "mine", "offline")
+    assert resume_url(url) == URL + "/live?key=a%20b&flag&silence_schedule=offline"
+    assert resume_url(URL + "?session_id=other") == URL
+
+
+@pytest.mark.parametrize(
+    ("close", "told"), [(Close(1012, "restarting"), (1012, "restarting")), (None, (1006, ""))]
+)
+def test_a_connection_without_a_close_frame_was_lost(close: Close | None, told: tuple[int, str]) -> None:
+    assert closed_by(ConnectionClosedError(close, None)) == told

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import asyncio
 
-from client.unread import MAX_UNREAD, UnreadUpdates, Update
-from client.view import ErrorEvent, Notice, Result, TranscriptView
+from client.unread import MAX_UNREAD, UnreadUpdates
+from client.view import ErrorEvent, Notice, Result, TranscriptView, Update
+from tests.unit.client.stream_rig import numbers
 
 
 def result(seq: int) -> Update:
@@ -12,7 +13,7 @@ def result(seq: int) -> Update:
 
 
 def taken(unread: UnreadUpdates) -> list[int]:
-    return [unread.take().message.seq for _ in range(len(unread))]
+    return numbers([unread.take() for _ in range(len(unread))])
 
 
 def test_updates_come_out_in_order() -> None:

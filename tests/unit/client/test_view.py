@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 
 from client.view import (
+    Acked,
     ErrorEvent,
     Message,
     Notice,
     ProtocolBroken,
     Result,
+    Resumed,
     Sentence,
     Started,
     Stopped,
@@ -62,6 +64,16 @@ def test_a_result_is_read_from_the_wire() -> None:
     ("text", "message"),
     [
         ('{"event":"started","session_id":"s","worker":"w","seq":1}', Started("s", "w", 1)),
+        (
+            '{"event":"started","session_id":"s","worker":"w","resume_token":"t","resume_within_s":120,"seq":1}',
+            Started("s", "w", 1, "t", 120),
+        ),
+        (
+            '{"event":"resumed","session_id":"s","worker":"w","ack":9,"resume_token":"t","resume_within_s":120,'
+            '"seq":1}',
+            Resumed("s", "w", 9, "t", 120, 1),
+        ),
+        ('{"event":"ack","ack":16000,"session_id":"s","worker":"w","seq":2}', Acked(16_000, 2)),
         ('{"event":"stopped","session_id":"s","seq":9}', Stopped(9)),
         ('{"event":"hotwords_set","hotwords":["a"],"seq":1}', Notice("hotwords_set", 1)),
         ('{"event":"not invented yet","seq":4}', Notice("not invented yet", 4)),
@@ -164,3 +176,58 @@ def test_a_session_without_audio_stops_without_a_result() -> None:
 )
 def test_sentences_are_joined_as_their_script_is_written(texts: list[str], joined: str) -> None:
     assert join_texts(texts) == joined
+
+
+def resumed(seq: int = 1, session: str = "s1", ack: int = 0) -> Message:
+    return Resumed(session, "w1", ack, "t2", 120, seq)
+
+
+def lost_after(*texts: str) -> TranscriptView:
+    """A transcript whose connection was made anew."""
+    return folded(Started("s1", "w0", 1), result(2, *texts)).on_new_connection()
+
+
+def test_a_session_goes_on_over_another_connection() -> None:
+    view = lost_after("one").fold(resumed())
+    assert (view.worker, view.transcript, view.seq) == ("w1", "one", 1)
+    view = view.fold(result(2, "one", "two")).fold(result(3, "one", "two", "three"))
+    assert (view.transcript, view.partial) == ("one two three", "three")
+
+
+def test_another_session_is_not_resumed() -> None:
+    with pytest.raises(ProtocolBroken, match="session s2 was resumed, not s1"):
+        lost_after("one").fold(resumed(session="s2"))
+
+
+def test_what_a_resumed_server_lists_must_agree() -> None:
+    with pytest.raises(ProtocolBroken, match="changed a locked sentence"):
+        lost_after("one", "two").fold(resumed()).fold(result(2, "won"))
+
+
+def test_a_sentence_that_the_server_lost_stays_and_its_second_saying_is_let_pass() -> None:
+    view = lost_after("one", "two").fold(resumed()).fold(result(2, "one"))
+    assert (view.transcript, view.partial, view.partial_start_ms) == ("one two", "", 0)
+    view = view.fold(result(3, "one", "too"))
+    assert (view.transcript, view.partial) == ("one two", "three")
+    view = view.fold(result(4, "one", "too", "three"))
+    assert view.transcript == "one two three"
+
+
+def test_a_second_saying_stays_let_pass_over_the_next_loss() -> None:
+    view = lost_after("one", "two").fold(resumed()).fold(result(2, "one")).fold(result(3, "one", "too"))
+    view = view.on_new_connection().fold(resumed()).fold(result(2, "one", "too", "three"))
+    assert view.transcript == "one two three"
+    with pytest.raises(ProtocolBroken, match="changed a locked sentence"):
+        view.fold(result(3, "one", "too", "tree"))
+
+
+def test_a_resumed_server_takes_nothing_back_that_it_has_listed() -> None:
+    view = lost_after("one", "two").fold(resumed()).fold(result(2, "one")).fold(result(3, "one", "too"))
+    with pytest.raises(ProtocolBroken, match="changed a locked sentence"):
+        view.fold(result(4, "one"))
+
+
+def test_positions_do_not_go_back_with_a_server_that_does() -> None:
+    view = folded(Started("s1", "w0", 1), decode_message(wire_result(duration_ms=9_000)))
+    view = view.on_new_connection().fold(resumed()).fold(decode_message(wire_result(duration_ms=4_000)))
+    assert view.duration_ms == 9_000
