@@ -87,10 +87,10 @@ class Gateway:
     def up(self) -> float | None:
         return self.metrics.registry.get_sample_value("asr_registry_up", {"gateway": self.owner})
 
-    async def start(self, session: str, at_least_epoch: int = 0) -> Holder:
+    async def start(self, session: str, at_least_epoch: int = 0, *, takes_over: bool = False) -> Holder:
         """A session begins, and waits for its pin if it has to."""
         holder = Holder()
-        if self.pins.claim(session, at_least_epoch, holder):
+        if self.pins.claim(session, at_least_epoch, holder, takes_over=takes_over):
             holder.pinned()
         else:
             await self.pins.settle()

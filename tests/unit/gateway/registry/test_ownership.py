@@ -51,6 +51,8 @@ class Ownership(RuleBasedStateMachine):
         self.born = 0
         self.holders: dict[tuple[str, str], Holder] = {}
         self.highest: defaultdict[str, int] = defaultdict(int)
+        # Whoever had a session with an epoch below this one was taken it from.
+        self.taken_over: defaultdict[str, int] = defaultdict(int)
         # Since when nothing has come between gateways and table; None while something has.
         self.calm = True
         self.beaten: dict[str, float] = {}
@@ -106,6 +108,24 @@ class Ownership(RuleBasedStateMachine):
         else:
             self.calm = False
 
+    @rule(name=gateways, session=sessions, heard_of=st.integers(0, 3))
+    def take_over(self, name: str, session: str, heard_of: int) -> None:
+        """Its client has come to this gateway; the former one learns that with its next heartbeat."""
+        gateway = self.alive.get(name)
+        if gateway is None or gateway.pins.pin(session) is not None:
+            return
+        done["takeover"] += 1
+        reached = gateway.up == 1 and not gateway.remote.away and not gateway.remote.deaf
+        holder = finish(gateway.start(session, heard_of, takes_over=True))
+        pin = gateway.pins.pin(session)
+        assert pin is not None and holder.told == ["pinned"]
+        self.holders[gateway.owner, session] = holder
+        self.calm = False
+        if reached:
+            assert self.table.pin(session) == pin
+            assert pin.epoch > self.highest[session]
+            self.taken_over[session] = pin.epoch
+
     @rule(name=gateways, session=sessions)
     def stop(self, name: str, session: str) -> None:
         gateway = self.alive.get(name)
@@ -129,6 +149,7 @@ class Ownership(RuleBasedStateMachine):
         done["flush"] += 1
         self.table.clear()
         self.highest.clear()
+        self.taken_over.clear()
         self.calm = False
 
     @rule(names=some_gateways, away=st.booleans(), deaf=st.booleans())
@@ -169,18 +190,21 @@ class Ownership(RuleBasedStateMachine):
             self._beat(gateway)
         for session, had in before.items():
             has = self._held(session)
-            self._check_outcome(had, has, known[session])
+            self._check_outcome(had, has, known[session], self.taken_over[session])
             if emptied and had:
                 assert list(has) == [max(had.values(), key=lambda pin: pin.rank).owner]
         self.calm = True
 
-    def _check_outcome(self, had: dict[str, Pin], has: dict[str, Pin], known: Pin | None) -> None:
+    def _check_outcome(
+        self, had: dict[str, Pin], has: dict[str, Pin], known: Pin | None, taken_over: int
+    ) -> None:
         done["dispute"] += len(had) > 1
         assert len(has) <= 1
         assert has.keys() <= had.keys()
+        entitled = [owner for owner, pin in had.items() if pin.epoch >= taken_over]
         if known is None or known.owner in had:
             # Nobody who has died stands in between.
-            assert len(has) == min(1, len(had))
+            assert len(has) == min(1, len(entitled))
 
     # --- what holds ----------------------------------------------------------------------------
 
@@ -223,5 +247,6 @@ def test_an_id_is_one_gateways_whatever_happens(caplog: pytest.LogCaptureFixture
     assert done["steps"] >= 10_000
     # None of what it is about was left out.
     assert all(
-        done[what] > 40 for what in ("start", "refused", "stop", "flush", "outage", "death", "dispute")
+        done[what] > 40
+        for what in ("start", "refused", "takeover", "stop", "flush", "outage", "death", "dispute")
     )
