@@ -9,7 +9,6 @@ from common.errors import OriginRefused, VoxshardError
 from common.settings import Settings
 from gateway.access.doors import Doors, OpenDoors, TenantDoors
 from gateway.access.origins import NotAnOrigin, Origins, parse_origins
-from gateway.access.quotas import MemoryQuotas
 from gateway.access.tenants import BadTenants
 from gateway.access.tenants_file import TenantsFile
 from gateway.boot import BootFailed
@@ -17,13 +16,15 @@ from gateway.connection import Handler, Request
 from gateway.dialects.start_stop import StartStopDialect
 from gateway.live import LiveConnection
 from gateway.live_services import LiveServices
+from gateway.metrics import GatewayMetrics
+from gateway.quotas.choice import make_quotas
 from gateway.refusal import RefusedConnection
 
 log = logging.getLogger(__name__)
 
 
-def make_doors(settings: Settings, clock: Clock) -> Doors:
-    """Raises `BootFailed` for a tenants file or a list of origins that cannot be used."""
+def make_doors(settings: Settings, clock: Clock, metrics: GatewayMetrics) -> Doors:
+    """Raises `BootFailed` for a tenants file, a list of origins or a Redis address that cannot be used."""
     origins = _allowed_origins(settings)
     if settings.tenants_file is None:
         log.info("no tenants file: no key is asked for")
@@ -32,7 +33,7 @@ def make_doors(settings: Settings, clock: Clock) -> Doors:
         file = TenantsFile(settings.tenants_file, clock, UnixClock())
     except BadTenants as error:
         raise BootFailed(str(error)) from None
-    return TenantDoors(file, origins, MemoryQuotas(clock), clock)
+    return TenantDoors(file, origins, make_quotas(settings.redis_url, clock, metrics), clock)
 
 
 def _allowed_origins(settings: Settings) -> Origins:

@@ -92,6 +92,13 @@ class GatewayMetrics:
             registry=registry,
         )
         self.registry_up(True)
+        self._quotas_shared = Gauge(
+            "asr_quotas_shared",
+            "1 while quotas count over all gateways, 0 while they count in this one alone.",
+            ["gateway"],
+            registry=registry,
+        )
+        self.quotas_shared(False)
         self.connected(0, 0)
 
     def connected(self, connections: int, sessions: int) -> None:
@@ -132,6 +139,9 @@ class GatewayMetrics:
 
     def registry_up(self, up: bool) -> None:
         self._registry.labels(self._gateway).set(up)
+
+    def quotas_shared(self, shared: bool) -> None:
+        self._quotas_shared.labels(self._gateway).set(shared)
 
     def rejected(self, reason: str) -> None:
         self._rejections.labels(self._gateway, reason).inc()

@@ -66,7 +66,7 @@ class GatewayProcess:
         )
         seed = self._registry.seed
         self._pool = WorkerPool(settings.run_dir, settings.workers, seed.current, make_link)
-        self._doors = make_doors(settings, self._clock)
+        self._doors = make_doors(settings, self._clock, self._metrics)
         self._leaving = False
         self._services = LiveServices(
             relay=RelayServices(
@@ -95,6 +95,7 @@ class GatewayProcess:
                 serving = [
                     tasks.create_task(self._pool.run(), name="worker-pool"),
                     tasks.create_task(self._registry.run(), name="registry"),
+                    tasks.create_task(self._doors.run(), name="doors"),
                     tasks.create_task(self._keep_limits(), name="limits"),
                     tasks.create_task(self._notify_once_ready(), name="notify"),
                 ]

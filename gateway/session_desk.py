@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from common.audio import pcm16_samples
-from common.events import Resume, Resumed, ResumeGrant, SessionOptions, Start, Started
+from common.errors import VoxshardError
+from common.events import Resume, Resumed, ResumeGrant, SessionOptions, Start, Started, failure
 from gateway.access.doors import Allowance
 from gateway.hold import Beginning
 from gateway.intake import SessionNames
@@ -37,12 +40,21 @@ class SessionDesk:
     def begin(self, command: Start | Resume, options: SessionOptions) -> None:
         """Raises the `VoxshardError` that refuses it; some come later, as events. A session that is resumed
         has options of its own."""
-        beginning = self._new() if isinstance(command, Start) else self._resumed(command.token)
-        self._allowance.begin()
+        if isinstance(command, Resume):
+            resumed = self._resumed(command.token)
+            self._allowance.go_on()
+            self._open(resumed, options)
+        else:
+            self._allowance.begin(partial(self._open, self._new(), options), self._refused)
+
+    def _open(self, beginning: Beginning, options: SessionOptions) -> None:
         relay = SessionRelay(beginning, options, self._client, self._services.relay)
         relay.start()
         self.running = relay
         self._services.sessions.started(relay.id, self._client)
+
+    def _refused(self, error: VoxshardError) -> None:
+        self._client.event(failure(error))
 
     def audio(self, pcm: bytes) -> None:
         """Raises `AudioQuota`."""

@@ -38,6 +38,8 @@ RULED: Final = (
     "gateway/admission.py",
     "gateway/placement.py",
     "gateway/dialects/acknowledged.py",
+    *(f"gateway/quotas/{name}.py" for name in ("account", "bucket", "memory", "shared", "shared_account")),
+    "gateway/registry/heartbeat.py",
     "gateway/registry/memory.py",
     "gateway/registry/memory_records.py",
     "gateway/registry/records.py",

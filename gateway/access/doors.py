@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 from common.clock import Clock
-from common.errors import BadCredentials, NoCredentials, OriginRefused, VoxshardError
+from common.errors import BadCredentials, InternalError, NoCredentials, OriginRefused, VoxshardError
 from gateway.access.credentials import credential
 from gateway.access.origins import Origins, allows
-from gateway.access.quotas import Quotas
 from gateway.access.tenants import Tenant
 from gateway.access.tenants_file import TenantsFile
 from gateway.connection import Request
+from gateway.quotas.base import Quotas
 
 log = logging.getLogger(__name__)
 
@@ -20,6 +22,10 @@ log = logging.getLogger(__name__)
 _LOG_EVERY_S: Final = 60.0
 # API keys have no dots, tokens have two.
 _DOTS_OF_A_TOKEN: Final = 2
+
+
+Granted = Callable[[], None]
+Refused = Callable[[VoxshardError], None]
 
 
 class Allowance(Protocol):
@@ -30,8 +36,19 @@ class Allowance(Protocol):
         """Whose it is; empty where nobody is asked."""
         ...
 
-    def begin(self) -> None:
-        """Raises `StreamQuota`, `AudioQuota`, and `BadCredentials` if the tenant is gone."""
+    def begin(self, granted: Granted, refused: Refused) -> None:
+        """Calls `granted` at once, or one of the two soon, unless it ends before. `refused` also gets what
+        `granted` raises later than at once.
+
+        Raises `StreamQuota` or `AudioQuota`, and `BadCredentials` if the tenant is gone.
+        """
+        ...
+
+    def go_on(self) -> None:
+        """A session that has begun at another connection: whatever is in use, it is not refused.
+
+        Raises `BadCredentials` if the tenant is gone.
+        """
         ...
 
     def hear(self, samples: int) -> None:
@@ -52,11 +69,18 @@ class Doors(Protocol):
         """To be called a few times a second."""
         ...
 
+    async def run(self) -> None:
+        """Whatever has to be done beside, until cancelled; returns if there is nothing."""
+        ...
+
 
 class Unlimited:
     tenant = ""
 
-    def begin(self) -> None:
+    def begin(self, granted: Granted, refused: Refused) -> None:
+        granted()
+
+    def go_on(self) -> None:
         pass
 
     def hear(self, samples: int) -> None:
@@ -78,6 +102,9 @@ class OpenDoors:
         return Unlimited()
 
     def refresh(self) -> None:
+        pass
+
+    async def run(self) -> None:
         pass
 
 
@@ -106,6 +133,9 @@ class TenantDoors:
 
     def refresh(self) -> None:
         self._file.refresh()
+
+    async def run(self) -> None:
+        await self._quotas.run()
 
     def by_id(self, tenant: str) -> Tenant | None:
         """With its quotas of now; None if it is not in the file any more."""
@@ -143,8 +173,19 @@ class TenantDoors:
         return self.present(verifier.tenant(token))
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Whom to tell of a session that has waited for its place."""
+
+    granted: Granted
+    refused: Refused
+
+
 class TenantAllowance:
-    """New quotas count for those inside as well; a tenant that is gone may end what it has begun."""
+    """New quotas count for those inside as well; a tenant that is gone may end what it has begun.
+
+    An `Entrant` of its tenant's streams.
+    """
 
     def __init__(self, tenant: str, doors: TenantDoors, quotas: Quotas) -> None:
         self.tenant = tenant
@@ -152,14 +193,28 @@ class TenantAllowance:
         self._quotas = quotas
         # What the running session was let in as; None between sessions.
         self._inside: Tenant | None = None
+        self._asked: _Asked | None = None
 
-    def begin(self) -> None:
+    def begin(self, granted: Granted, refused: Refused) -> None:
         try:
             tenant = self._doors.present(self.tenant)
-            self._quotas.enter(tenant)
+            at_once = self._quotas.enter(tenant, self)
         except VoxshardError as error:
             self._doors.note(self.tenant, error)
             raise
+        self._inside = tenant
+        if at_once:
+            granted()
+        else:
+            self._asked = _Asked(granted, refused)
+
+    def go_on(self) -> None:
+        try:
+            tenant = self._doors.present(self.tenant)
+        except VoxshardError as error:
+            self._doors.note(self.tenant, error)
+            raise
+        self._quotas.readmit(tenant)
         self._inside = tenant
 
     def hear(self, samples: int) -> None:
@@ -173,5 +228,28 @@ class TenantAllowance:
 
     def end(self) -> None:
         tenant, self._inside = self._inside, None
+        self._asked = None
         if tenant is not None:
-            self._quotas.leave(tenant)
+            self._quotas.leave(tenant, self)
+
+    # --- Entrant -------------------------------------------------------------------------------
+
+    def admitted(self) -> None:
+        asked = self._asked
+        assert asked is not None
+        try:
+            asked.granted()
+        except VoxshardError as error:
+            asked.refused(error)
+
+    def refused(self, error: VoxshardError) -> None:
+        self._inside = None
+        self._doors.note(self.tenant, error)
+        self._refuse(error)
+
+    def broken(self) -> None:
+        self._refuse(InternalError())
+
+    def _refuse(self, error: VoxshardError) -> None:
+        if self._asked is not None:
+            self._asked.refused(error)

@@ -7,6 +7,7 @@ import os
 import secrets
 import socket
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from common.clock import Clock
 from gateway.boot import BootFailed
@@ -18,6 +19,9 @@ from gateway.registry.memory_records import MemoryRecords
 from gateway.registry.seed import Seed, SeedTable, keep_shared
 from gateway.registry.shared import SharedPins
 from gateway.registry.shared_records import SharedRecords
+
+if TYPE_CHECKING:
+    from gateway.registry.redis_call import RedisScripts
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +50,24 @@ def make_registry(redis_url: str | None, seed: str, clock: Clock, metrics: Gatew
 
 
 def _on_redis(redis_url: str, seed: str, metrics: GatewayMetrics) -> GatewayRegistry:
-    # Only now: who has no Redis need not load its client.
-    from gateway.registry.redis import RedisTable  # noqa: PLC0415
-    from gateway.registry.redis_call import RedisScripts, UnusableUrl  # noqa: PLC0415
+    owner, health = unique_owner(), Health(metrics.registry_up, "session ids are unique in this gateway only")
+    pin_scripts, record_scripts, seed_scripts = (redis_scripts(redis_url) for _ in range(3))
+    from gateway.registry.redis import RedisTable  # noqa: PLC0415 - as below
     from gateway.registry.redis_records import RedisRecords  # noqa: PLC0415
     from gateway.registry.redis_seed import RedisSeed  # noqa: PLC0415
 
-    owner = unique_owner()
+    pins = SharedPins(RedisTable(pin_scripts, owner), owner, health)
+    records = SharedRecords(RedisRecords(record_scripts))
+    return GatewayRegistry(Registry(pins, records), Seed(seed), RedisSeed(seed_scripts))
+
+
+def redis_scripts(redis_url: str) -> RedisScripts:
+    """On a connection of their own. Raises `BootFailed` for an address that cannot be used."""
+    # Only now: who has no Redis need not load its client.
+    from gateway.registry.redis_call import RedisScripts, UnusableUrl  # noqa: PLC0415
+
     try:
-        pins = SharedPins(RedisTable(RedisScripts(redis_url), owner), owner, Health(metrics))
-        records = SharedRecords(RedisRecords(RedisScripts(redis_url)))
-        return GatewayRegistry(Registry(pins, records), Seed(seed), RedisSeed(RedisScripts(redis_url)))
+        return RedisScripts(redis_url)
     except UnusableUrl:
         raise BootFailed("redis_url: the options of this address cannot be used") from None
 

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
-from gateway.metrics import GatewayMetrics
 from gateway.registry.base import RegistryAway
 
 log = logging.getLogger(__name__)
 
 
 class Health:
-    """Away until it has answered."""
+    """Away until it has answered. `report` sets its metric; `alone` says what it means that it is away."""
 
-    def __init__(self, metrics: GatewayMetrics) -> None:
-        self._metrics = metrics
+    def __init__(self, report: Callable[[bool], None], alone: str) -> None:
+        self._report = report
+        self._alone = alone
         self._up: bool | None = None
-        metrics.registry_up(False)
+        report(False)
 
     @property
     def up(self) -> bool:
@@ -29,11 +30,9 @@ class Health:
 
     def failed(self, error: RegistryAway) -> None:
         if self._up is not False:
-            log.warning(
-                "registry away: session ids are unique in this gateway only", extra={"cause": str(error)}
-            )
+            log.warning("registry away: %s", self._alone, extra={"cause": str(error)})
         self._set(False)
 
     def _set(self, up: bool) -> None:
         self._up = up
-        self._metrics.registry_up(up)
+        self._report(up)

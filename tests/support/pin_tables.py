@@ -81,7 +81,7 @@ class Gateway:
         self.owner = owner
         self.remote = RemoteTable(table)
         self.metrics = GatewayMetrics(owner)
-        self.pins = SharedPins(self.remote, owner, Health(self.metrics))
+        self.pins = SharedPins(self.remote, owner, Health(self.metrics.registry_up, "pins are its own"))
 
     @property
     def up(self) -> float | None:

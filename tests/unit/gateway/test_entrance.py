@@ -41,6 +41,9 @@ class Closed:
     def refresh(self) -> None:
         pass
 
+    async def run(self) -> None:
+        pass
+
 
 def services() -> LiveServices:
     clock, metrics = ManualClock(), GatewayMetrics("0")
@@ -86,7 +89,7 @@ def test_without_a_tenants_file_the_doors_are_open_and_the_log_says_so_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO)
-    doors = make_doors(Settings(), ManualClock())
+    doors = make_doors(Settings(), ManualClock(), GatewayMetrics("0"))
     doors.admit(request())
     assert isinstance(doors, OpenDoors)
     assert [record.message for record in caplog.records] == ["no tenants file: no key is asked for"]
@@ -97,7 +100,7 @@ def test_origins_of_the_settings_count_with_and_without_a_tenants_file(tmp_path:
     file.write_text("")
     for tenants_file in (None, file):
         settings = Settings(tenants_file=tenants_file, allowed_origins=f"{PAGE}, http://localhost")
-        doors = make_doors(settings, ManualClock())
+        doors = make_doors(settings, ManualClock(), GatewayMetrics("0"))
         assert isinstance(doors, OpenDoors if tenants_file is None else TenantDoors)
         with pytest.raises(OriginRefused):
             doors.admit(request(origin="https://evil.example"))
@@ -105,6 +108,6 @@ def test_origins_of_the_settings_count_with_and_without_a_tenants_file(tmp_path:
 
 def test_gateway_does_not_start_with_what_it_cannot_use(tmp_path: Path) -> None:
     with pytest.raises(BootFailed, match="allowed_origins: not an origin"):
-        make_doors(Settings(allowed_origins="*"), ManualClock())
+        make_doors(Settings(allowed_origins="*"), ManualClock(), GatewayMetrics("0"))
     with pytest.raises(BootFailed, match=r"none\.toml: No such file"):
-        make_doors(Settings(tenants_file=tmp_path / "none.toml"), ManualClock())
+        make_doors(Settings(tenants_file=tmp_path / "none.toml"), ManualClock(), GatewayMetrics("0"))

@@ -1,27 +1,34 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from common.audio import SAMPLE_RATE
+from common.clock import Clock
 from common.errors import (
     AudioQuota,
     BadCredentials,
     NoCredentials,
+    NoWorker,
     OriginRefused,
     StreamQuota,
     TokenExpired,
     VoxshardError,
 )
-from gateway.access.doors import OpenDoors, TenantDoors
+from gateway.access.doors import Allowance, OpenDoors, TenantDoors
 from gateway.access.keys import key_digest, new_key
 from gateway.access.origins import parse_origins
-from gateway.access.quotas import MemoryQuotas
 from gateway.access.tenants_file import LOOK_EVERY_S, TenantsFile
 from gateway.connection import Request
+from gateway.quotas.base import Quotas
+from gateway.quotas.memory import MemoryQuotas
+from gateway.quotas.shared import SharedQuotas
+from tests.support.aio import run
 from tests.support.clock import ManualClock
 from tests.support.issuer import AUDIENCE, Issuer
+from tests.support.use_tables import Gateway, UseModel
 
 KEY, OTHER_KEY = new_key(), new_key()
 ISSUER = Issuer("2026-11")
@@ -48,13 +55,47 @@ def asking(credential: str | None = None, origin: str | None = None) -> Request:
     return Request("/", {"session_id": "call"}, headers, "127.0.0.1:1")
 
 
+class Session:
+    """What one session of an allowance is told; `raises`: what it answers to its being granted."""
+
+    def __init__(self, allowance: Allowance, raises: Exception | None = None) -> None:
+        self.told: list[str] = []
+        self._raises = raises
+        allowance.begin(self._granted, self._refused)
+
+    def _granted(self) -> None:
+        self.told.append("granted")
+        if self._raises is not None:
+            raise self._raises
+
+    def _refused(self, error: VoxshardError) -> None:
+        self.told.append(error.code)
+
+
+def begin(allowance: Allowance) -> None:
+    """A session that is granted at once."""
+    assert Session(allowance).told == ["granted"]
+
+
 class Rig:
-    def __init__(self, folder: Path, tenants: str = TENANTS, origins: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        tenants: str = TENANTS,
+        origins: tuple[str, ...] = (),
+        quotas: Callable[[Clock], Quotas] = MemoryQuotas,
+    ) -> None:
         self.path = folder / "tenants.toml"
         self.path.write_text(tenants)
         self.clock = ManualClock()
         file = TenantsFile(self.path, self.clock, ManualClock(UNIX_NOW))
-        self.doors = TenantDoors(file, parse_origins(origins), MemoryQuotas(self.clock), self.clock)
+        self._quotas = quotas(self.clock)
+        self.doors = TenantDoors(file, parse_origins(origins), self._quotas, self.clock)
+
+    @property
+    def shared(self) -> SharedQuotas:
+        assert isinstance(self._quotas, SharedQuotas)
+        return self._quotas
 
     def changes(self, tenants: str) -> None:
         self.path.write_text(tenants)
@@ -76,7 +117,7 @@ def test_open_doors_ask_for_nothing_and_count_nothing() -> None:
     doors.refresh()
     for request in (asking(), asking("anything"), asking(origin=FOREIGN)):
         allowance = doors.admit(request)
-        allowance.begin()
+        begin(allowance)
         allowance.hear(1_000 * SAMPLE_RATE)
         allowance.end()
 
@@ -104,7 +145,7 @@ def test_every_refusal_has_its_error(rig: Rig) -> None:
     rig.refuses(OriginRefused, asking(KEY, FOREIGN))
     # Of whose page it is nothing is told to somebody without a key.
     rig.refuses(NoCredentials, asking(origin=FOREIGN))
-    rig.doors.admit(asking(KEY)).begin()
+    begin(rig.doors.admit(asking(KEY)))
     rig.refuses(StreamQuota, asking(KEY))
 
 
@@ -121,21 +162,21 @@ def test_list_for_everybody_counts_before_the_key(tmp_path: Path) -> None:
 
 def test_stream_counts_from_its_begin_to_its_end(rig: Rig) -> None:
     first, second = rig.doors.admit(asking(KEY)), rig.doors.admit(asking(KEY))
-    first.begin()
+    begin(first)
     with pytest.raises(StreamQuota):
-        second.begin()
+        begin(second)
     second.end()
     with pytest.raises(StreamQuota):
-        second.begin()
+        begin(second)
     first.end()
     first.end()
-    second.begin()
+    begin(second)
     rig.refuses(StreamQuota, asking(KEY))
 
 
 def test_audio_counts_for_all_streams_of_a_tenant(rig: Rig) -> None:
     allowance = rig.doors.admit(asking(KEY))
-    allowance.begin()
+    begin(allowance)
     allowance.hear(60 * SAMPLE_RATE)
     with pytest.raises(AudioQuota):
         allowance.hear(1)
@@ -146,12 +187,12 @@ def test_audio_counts_for_all_streams_of_a_tenant(rig: Rig) -> None:
 
 def test_audio_outside_a_session_does_not_count(rig: Rig) -> None:
     rig.doors.admit(asking(KEY)).hear(1_000 * SAMPLE_RATE)
-    rig.doors.admit(asking(KEY)).begin()
+    begin(rig.doors.admit(asking(KEY)))
 
 
 def test_new_quota_counts_for_a_session_that_runs(rig: Rig) -> None:
     allowance = rig.doors.admit(asking(KEY))
-    allowance.begin()
+    begin(allowance)
     rig.changes(TENANTS.replace("per_minute = 60", "per_minute = 1"))
     with pytest.raises(AudioQuota):
         allowance.hear(2 * SAMPLE_RATE)
@@ -159,17 +200,72 @@ def test_new_quota_counts_for_a_session_that_runs(rig: Rig) -> None:
 
 def test_tenant_that_is_gone_ends_its_session_and_begins_no_other(rig: Rig) -> None:
     allowance = rig.doors.admit(asking(KEY))
-    allowance.begin()
+    begin(allowance)
     rig.changes(NOBODY)
     allowance.hear(SAMPLE_RATE)
     allowance.end()
     with pytest.raises(BadCredentials):
-        allowance.begin()
+        begin(allowance)
+
+
+@pytest.fixture
+def asking_others(tmp_path: Path) -> Rig:
+    """A gateway whose table answers when it is settled."""
+    rig = Rig(tmp_path, quotas=lambda clock: Gateway(UseModel(clock), "ada").quotas)
+    run(rig.shared.beat())
+    return rig
+
+
+def test_session_waits_for_its_place_and_is_granted_or_refused(asking_others: Rig) -> None:
+    allowances = [asking_others.doors.admit(asking(KEY)) for _ in range(2)]
+    first, second = map(Session, allowances)
+    assert (first.told, second.told) == ([], [])
+    run(asking_others.shared.settle())
+    assert (first.told, second.told) == (["granted"], ["stream_quota"])
+    # As a connection does that is closed for it.
+    allowances[1].end()
+    allowances[0].end()
+    third = Session(allowances[1])
+    run(asking_others.shared.settle())
+    assert third.told == ["granted"]
+
+
+def test_session_that_ends_while_it_waits_hears_nothing_more(asking_others: Rig) -> None:
+    allowance = asking_others.doors.admit(asking(KEY))
+    gone = Session(allowance)
+    allowance.end()
+    following = Session(asking_others.doors.admit(asking(KEY)))
+    run(asking_others.shared.settle())
+    assert (gone.told, following.told) == ([], ["granted"])
+
+
+def test_what_a_session_raises_when_it_is_granted_is_told_to_it(asking_others: Rig) -> None:
+    allowance = asking_others.doors.admit(asking(KEY))
+    session = Session(allowance, raises=NoWorker())
+    run(asking_others.shared.settle())
+    assert session.told == ["granted", "no_worker"]
+    allowance.end()
+    broken = Session(allowance, raises=RuntimeError())
+    run(asking_others.shared.settle())
+    assert broken.told == ["granted", "internal"]
+
+
+def test_refusal_after_a_wait_is_in_the_log(asking_others: Rig, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    for _ in range(2):
+        Session(asking_others.doors.admit(asking(KEY)))
+    run(asking_others.shared.settle())
+    assert [vars(record)["reason"] for record in caplog.records] == ["stream_quota"]
+
+
+def test_what_runs_beside_are_the_quotas(tmp_path: Path) -> None:
+    run(Rig(tmp_path).doors.run())
+    run(OpenDoors(parse_origins([])).run())
 
 
 def test_log_names_tenant_and_reason_once_a_minute(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("DEBUG")
-    rig.doors.admit(asking(KEY)).begin()
+    begin(rig.doors.admit(asking(KEY)))
     for _ in range(3):
         rig.refuses(StreamQuota, asking(KEY))
     rig.refuses(OriginRefused, asking(KEY, FOREIGN))

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Coroutine
-from typing import Any, Final
+from typing import Final
 
 import pytest
 from hypothesis import settings
@@ -17,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from gateway.registry.base import EXPIRY_S, Pin
 from gateway.registry.memory import MemoryTable
+from tests.support.aio import finish
 from tests.support.clock import ManualClock
 from tests.support.pin_tables import Gateway, Holder
 
@@ -30,15 +30,6 @@ done: Counter[str] = Counter()
 gateways = st.sampled_from(GATEWAYS)
 some_gateways = st.lists(gateways, min_size=1, max_size=len(GATEWAYS), unique=True)
 sessions = st.sampled_from(SESSIONS)
-
-
-def finish(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    """Run what never waits, without a loop."""
-    try:
-        coroutine.send(None)
-    except StopIteration as end:
-        return end.value
-    raise AssertionError("it waits")
 
 
 class Ownership(RuleBasedStateMachine):

@@ -25,7 +25,7 @@ def test_it_is_logged_once_that_the_table_is_away_and_once_that_it_is_back(
     mine = [record.message for record in caplog.records]
     assert mine == [
         "registry answers",
-        "registry away: session ids are unique in this gateway only",
+        "registry away: pins are its own",
         "registry answers",
     ]
 

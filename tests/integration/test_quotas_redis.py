@@ -1,0 +1,123 @@
+"""The use of gateways in a real Redis: contract and answers as in plain words."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.access.tenants import Tenant
+from gateway.quotas.base import Use
+from gateway.quotas.redis import RedisUse
+from gateway.registry.redis_call import RedisScripts
+from tests.support.aio import run
+from tests.support.clock import ManualClock
+from tests.support.redis_server import RedisServer
+from tests.support.use_contract import CHECKS, TENANT, Check, Contract
+from tests.support.use_tables import RemoteUse, UseModel
+
+EXPIRY_S = 0.5
+# What is not about time had better not depend on how busy the machine is.
+PATIENCE_S = 5.0
+OWNERS = ("ada", "bob", "cleo")
+
+
+@pytest.fixture(scope="module")
+def redis() -> Iterator[RedisServer]:
+    with RedisServer() as server:
+        yield server
+
+
+class Tables:
+    """One of each owner, closed together."""
+
+    def __init__(self, url: str, expiry_s: float = EXPIRY_S) -> None:
+        self.of = {owner: RedisUse(RedisScripts(url, PATIENCE_S), owner, expiry_s) for owner in OWNERS}
+
+    async def __aenter__(self) -> Tables:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for table in self.of.values():
+            await table.close()
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_keeps_the_contract(redis: RedisServer, check: Check) -> None:
+    async def scenario() -> None:
+        async def expire() -> None:
+            await asyncio.sleep(EXPIRY_S + 0.05)
+
+        async def clear() -> None:
+            await asyncio.to_thread(redis.flush)
+
+        async with Tables(redis.url) as tables:
+            await check(Contract(lambda owner: tables.of[owner], expire, clear))
+
+    redis.flush()
+    run(scenario())
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_so_do_the_plain_words(check: Check) -> None:
+    clock = ManualClock()
+    model = UseModel(clock, EXPIRY_S)
+
+    async def expire() -> None:
+        clock.advance(EXPIRY_S)
+
+    async def clear() -> None:
+        model.clear()
+
+    run(check(Contract(lambda owner: RemoteUse(model, owner), expire, clear)))
+
+
+def test_all_keys_have_the_prefix_and_an_end(redis: RedisServer) -> None:
+    async def scenario() -> None:
+        async with Tables(redis.url) as tables:
+            await tables.of["ada"].exchange(
+                [Use(TENANT, 1, 0, 6_000, None), Use(Tenant("free"), 1, 0, 0, None)]
+            )
+            assert redis.keys() == ["voxshard:audio:acme", "voxshard:streams:acme"]
+            await asyncio.sleep(EXPIRY_S * 1.2)
+
+    redis.flush()
+    run(scenario())
+    # A bucket that is full again need not be remembered.
+    assert redis.keys() == []
+
+
+# A quota of streams, inside, wanted; seconds of audio left, and heard.
+Asked = tuple[str, tuple[int, int, int], int, int | None]
+questions: st.SearchStrategy[list[Asked]] = st.lists(
+    st.tuples(
+        st.sampled_from(OWNERS),
+        st.tuples(st.integers(1, 6), st.integers(0, 6), st.integers(0, 6)),
+        st.integers(0, 6),
+        st.none() | st.integers(0, 3),
+    ),
+    min_size=20,
+    max_size=60,
+)
+
+
+@settings(max_examples=60, derandomize=True, database=None, deadline=None)
+@given(questions)
+def test_answers_what_the_plain_words_answer(redis: RedisServer, asked: list[Asked]) -> None:
+    async def scenario() -> None:
+        model = UseModel(ManualClock(), expiry_s=60)
+        async with Tables(redis.url, expiry_s=60) as tables:
+            for owner, (quota, inside, wanted), left_s, heard_s in asked:
+                # A tenth of a second fills in a second.
+                tenant = Tenant("acme", streams=quota, audio_seconds_per_minute=6)
+                use = Use(tenant, inside, wanted, left_s, heard_s)
+                [expected] = model.exchange(owner, [use])
+                [share] = await tables.of[owner].exchange([use])
+                assert (share.granted, share.elsewhere) == (expected.granted, expected.elsewhere)
+                assert share.left_s == pytest.approx(expected.left_s, abs=0.4)
+
+    redis.flush()
+    run(scenario())
