@@ -7,8 +7,6 @@ the table of them. Where two gateways have pinned one session that way, the grea
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,8 +14,9 @@ from typing import Final
 
 from common.errors import SessionInUse
 from gateway.boundary import tell
-from gateway.registry.base import HEARTBEAT_S, Claim, Pin, PinHolder, PinTable, RegistryAway
+from gateway.registry.base import Claim, Pin, PinHolder, PinTable, RegistryAway
 from gateway.registry.health import Health
+from gateway.registry.heartbeat import Heartbeat
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +46,7 @@ class SharedPins:
         # Both have room for what there are sessions: `settle` empties them.
         self._asking: list[_Held] = []
         self._released: list[Pin] = []
-        self._to_settle = asyncio.Event()
+        self._heartbeat = Heartbeat(health, self.beat, self.settle)
 
     def claim(
         self, session: str, at_least_epoch: int, holder: PinHolder, *, takes_over: bool = False
@@ -59,7 +58,7 @@ class SharedPins:
             self._pin_here(held)
             return True
         self._asking.append(held)
-        self._to_settle.set()
+        self._heartbeat.settle_soon()
         return False
 
     def release(self, session: str) -> None:
@@ -78,22 +77,10 @@ class SharedPins:
 
     async def run(self) -> None:
         try:
-            while True:
-                await self.beat()
-                await self._settle_for(HEARTBEAT_S)
+            await self._heartbeat.run()
         finally:
             await self.settle()
             await self._table.close()
-
-    async def _settle_for(self, seconds: float) -> None:
-        """Shorter when the table does not answer any more: that may be over in the next moment."""
-        now = asyncio.get_running_loop().time
-        until, was_up = now() + seconds, self._health.up
-        while (left := until - now()) > 0 and self._health.up == was_up:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(left):
-                    await self._to_settle.wait()
-            await self.settle()
 
     async def beat(self) -> None:
         """Renew every pin; with none there, ask all the same."""
@@ -112,7 +99,6 @@ class SharedPins:
 
     async def settle(self) -> None:
         """Ask for what was claimed, tell what was released."""
-        self._to_settle.clear()
         asking, self._asking = self._asking, []
         released, self._released = self._released, []
         if not self._health.up:
@@ -169,4 +155,4 @@ class SharedPins:
 
     def _free(self, pin: Pin) -> None:
         self._released.append(pin)
-        self._to_settle.set()
+        self._heartbeat.settle_soon()

@@ -46,7 +46,7 @@ def test_runs_until_cancelled_and_gives_back_what_ended_last(monkeypatch: pytest
             await running
         assert (ada.remote.table.pin("call"), ada.remote.closed) == (None, True)
 
-    monkeypatch.setattr("gateway.registry.shared.HEARTBEAT_S", 0.01)
+    monkeypatch.setattr("gateway.registry.heartbeat.HEARTBEAT_S", 0.01)
     run(scenario())
 
 
@@ -66,5 +66,5 @@ def test_one_late_answer_is_asked_after_at_once(monkeypatch: pytest.MonkeyPatch)
         with pytest.raises(asyncio.CancelledError):
             await running
 
-    monkeypatch.setattr("gateway.registry.shared.HEARTBEAT_S", 3_600.0)
+    monkeypatch.setattr("gateway.registry.heartbeat.HEARTBEAT_S", 3_600.0)
     run(scenario())
