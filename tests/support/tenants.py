@@ -15,11 +15,12 @@ FOREIGN: Final = "https://evil.example"
 
 
 class Tenants:
-    """`small` may have one stream, `quiet` six seconds of audio a minute, `acme` anything."""
+    """`small` may have one stream, `team` five; `quiet` six seconds of audio a minute, `band` twelve; `acme`
+    anything."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "tenants.toml"
-        self.keys = {tenant: new_key() for tenant in ("acme", "small", "quiet", "stranger")}
+        self.keys = {tenant: new_key() for tenant in ("acme", "small", "team", "quiet", "band", "stranger")}
         self.issuer = Issuer("in-force")
         self.former_issuer = Issuer("former")
         self.write(self.keys["acme"], self.issuer)
@@ -30,7 +31,9 @@ class Tenants:
         new.write_text(
             f'[tenants.acme]\norigins = ["{PAGE}"]\n{_entry("acme", acme_key)}'
             f"[tenants.small]\nstreams = 1\n{_entry('small', self.keys['small'])}"
+            f"[tenants.team]\nstreams = 5\n{_entry('team', self.keys['team'])}"
             f"[tenants.quiet]\naudio_seconds_per_minute = 6\n{_entry('quiet', self.keys['quiet'])}"
+            f"[tenants.band]\naudio_seconds_per_minute = 12\n{_entry('band', self.keys['band'])}"
             f'[tokens]\naudience = "{AUDIENCE}"\n{issuer.toml}'
         )
         os.replace(new, self.path)

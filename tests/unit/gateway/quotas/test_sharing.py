@@ -144,6 +144,14 @@ class Sharing(RuleBasedStateMachine):
             done["outage"] += away or deaf
             self.alive[name].remote.away, self.alive[name].remote.deaf = away, deaf
 
+    @rule(names=some_gateways)
+    def begin_apart(self, names: list[str]) -> None:
+        """They notice that the table is away, and then each lets in what it can."""
+        self.outage(names, away=True, deaf=False)
+        for name in names:
+            self.beat(name)
+        self.start(names, QUOTA)
+
     @rule(name=gateways)
     def die(self, name: str) -> None:
         if self.alive.pop(name, None) is not None:
