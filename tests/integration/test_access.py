@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
-from websockets.typing import Subprotocol
+from websockets.typing import Origin, Subprotocol
 
 from client.stream import StreamClient, StreamError
 from gateway.access.credentials import SUBPROTOCOL
@@ -119,11 +119,31 @@ async def test_page_without_a_good_key_is_told_in_its_dialect_and_closed_4401(
         assert [message["code"] for message in client.messages] == [code]
 
 
+@pytest.mark.parametrize(("what", "code"), CREDENTIALS[1:])
 @in_loop
-async def test_foreign_page_is_answered_403_even_with_a_good_key(site: Site) -> None:
-    refused = await site.refusal(site.tenants.keys["acme"], FOREIGN)
-    assert refused.response.status_code == 403
-    assert json.loads(refused.response.body or b"")["code"] == "origin_refused"
+async def test_page_is_not_answered_with_what_it_has_shown_as_a_subprotocol(
+    site: Site, what: str, code: str
+) -> None:
+    shown = credential(site.tenants, what)
+    assert shown is not None
+    site.shown.append(shown)
+    offered = [Subprotocol(SUBPROTOCOL), Subprotocol(f"{SUBPROTOCOL}.key.{shown}")]
+    async with connect(site.url, origin=Origin(PAGE), subprotocols=offered, proxy=None) as connection:
+        assert connection.subprotocol == SUBPROTOCOL
+        client = WireClient(connection)
+        assert await client.closed() == 4401
+        assert [message["code"] for message in client.messages] == [code]
+        assert shown not in str(client.messages)
+
+
+@in_loop
+async def test_foreign_page_is_answered_403_even_with_a_good_key_or_token(site: Site) -> None:
+    for good in (site.tenants.keys["acme"], site.tenants.token()):
+        counted = site.rejections("origin_refused")
+        refused = await site.refusal(good, FOREIGN)
+        assert refused.response.status_code == 403
+        assert json.loads(refused.response.body or b"")["code"] == "origin_refused"
+        assert site.rejections("origin_refused") == counted + 1
 
 
 @in_loop
@@ -210,6 +230,23 @@ async def test_audio_beyond_the_quota_ends_the_session_with_its_text(site: Site)
 
 
 @in_loop
+async def test_audio_that_is_used_up_refuses_page_and_start(site: Site) -> None:
+    headers = site.headers(site.tenants.keys["mute"])
+    async with wire_client(site.url, headers) as early, wire_client(site.url, headers) as running:
+        await running.start()
+        await running.send_audio(spoken(speech_ms=1_000, silence_ms=1_500))
+        assert await running.closed() == 4429
+        # Whoever is connected already is told at START.
+        await early.send("START")
+        error = await early.error()
+        assert (error["code"], error["retryable"]) == ("audio_quota", True) and error["retry_after_s"] > 0
+        assert await early.closed() == 4429
+    async with wire_client(site.url, site.headers(site.tenants.keys["mute"], PAGE)) as page:
+        assert await page.closed() == 4429
+        assert [message["code"] for message in page.messages] == ["audio_quota"]
+
+
+@in_loop
 async def test_log_names_the_tenant_that_is_refused_and_the_reason(site: Site) -> None:
     await site.refusal(site.tenants.keys["acme"], FOREIGN, query=f"?{QUERY}")
     assert "tenant refused tenant=acme reason=origin_refused\n" in site.deployment.logs
@@ -231,6 +268,26 @@ async def test_keys_are_exchanged_while_the_gateway_runs(site: Site) -> None:
         assert len((await client.stop())["sentences"]) == 1
     site.tenants.write(former, site.tenants.issuer)
     await eventually(lambda: site.deployment.logs.count("tenants file read") == 2, 10, "and again")
+
+
+@in_loop
+async def test_tenant_that_is_gone_ends_its_session_and_is_refused_at_the_next_start(site: Site) -> None:
+    key, counted = site.tenants.keys["acme"], site.deployment.logs.count("tenants file read")
+    async with wire_client(site.url, site.headers(key)) as client:
+        await client.start()
+        site.tenants.write(key, site.tenants.issuer, gone="acme")
+        await eventually(
+            lambda: site.deployment.logs.count("tenants file read") > counted, 10, "the file is read again"
+        )
+        await client.send_audio(spoken(speech_ms=600, silence_ms=100))
+        assert len((await client.stop())["sentences"]) == 1
+        await client.send("START")
+        assert (await client.error())["code"] == "bad_credentials"
+        assert await client.closed() == 4401
+    for nobodys in (key, site.tenants.token()):
+        assert (await site.refusal(nobodys)).response.status_code == 401
+    site.tenants.write(key, site.tenants.issuer)
+    await eventually(lambda: site.deployment.logs.count("tenants file read") > counted + 1, 10, "and again")
 
 
 @in_loop
