@@ -76,6 +76,16 @@ async def no_more_streams_than_the_quota_are_open_at_a_time(contract: Contract) 
     await contract.enter(TWO_STREAMS)
 
 
+async def who_was_let_in_before_is_not_refused_and_counts(contract: Contract) -> None:
+    inside = [await contract.enter(TWO_STREAMS) for _ in range(2)]
+    contract.quotas.readmit(TWO_STREAMS)
+    for guest in inside:
+        await contract.refuses(StreamQuota, TWO_STREAMS)
+        contract.quotas.leave(TWO_STREAMS, guest)
+    await contract.enter(TWO_STREAMS)
+    await contract.refuses(StreamQuota, TWO_STREAMS)
+
+
 async def tenants_do_not_use_up_each_others_quotas(contract: Contract) -> None:
     other = Tenant("other", streams=1, audio_seconds_per_minute=60)
     for tenant in (TWO_STREAMS, TWO_STREAMS, other):
@@ -143,6 +153,7 @@ Check = Callable[[Contract], Coroutine[Any, Any, None]]
 
 CHECKS: Final[Sequence[Check]] = (
     no_more_streams_than_the_quota_are_open_at_a_time,
+    who_was_let_in_before_is_not_refused_and_counts,
     tenants_do_not_use_up_each_others_quotas,
     who_has_no_quota_may_have_anything,
     streams_that_began_without_a_quota_count_as_soon_as_there_is_one,

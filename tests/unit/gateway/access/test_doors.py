@@ -120,6 +120,7 @@ def test_open_doors_ask_for_nothing_and_count_nothing() -> None:
         begin(allowance)
         allowance.hear(1_000 * SAMPLE_RATE)
         allowance.end()
+        allowance.go_on()
 
 
 def test_open_doors_keep_to_the_list_of_origins() -> None:
@@ -172,6 +173,19 @@ def test_stream_counts_from_its_begin_to_its_end(rig: Rig) -> None:
     first.end()
     begin(second)
     rig.refuses(StreamQuota, asking(KEY))
+
+
+def test_session_that_goes_on_is_not_refused_and_counts(rig: Rig) -> None:
+    first, second, third = (rig.doors.admit(asking(KEY)) for _ in range(3))
+    begin(first)
+    second.go_on()
+    first.end()
+    with pytest.raises(StreamQuota):
+        begin(third)
+    second.end()
+    rig.changes(NOBODY)
+    with pytest.raises(BadCredentials):
+        second.go_on()
 
 
 def test_audio_counts_for_all_streams_of_a_tenant(rig: Rig) -> None:
