@@ -40,6 +40,7 @@ class FrameType(IntEnum):
     STOP = 6
     CLOSE = 7
     PING = 8
+    CLEARED = 9
     # worker -> gateway
     OPENED = 16
     CREDIT = 17
@@ -51,24 +52,34 @@ class FrameType(IntEnum):
     STOPPED = 23
     FAILED = 24
     LOAD = 25
+    DECODING = 26
 
 
 class Hello(msgspec.Struct, frozen=True, array_like=True):
-    """Who is at this end. The worker's carries the address of its own metrics."""
+    """Who is at this end. The worker's carries the address of its own metrics.
+
+    Of a worker: `incarnation` is what its supervisor calls this process, empty without a supervisor, which
+    tells at `ends_url` how its processes ended (`common.ends`). `booted_s`: what its start took.
+    """
 
     version: int
     name: str
     pid: int
     metrics_url: str
+    incarnation: str = ""
+    ends_url: str = ""
+    booted_s: float | None = None
 
 
 class Open(msgspec.Struct, frozen=True, array_like=True):
-    """`pin_epoch`: of two gateways that both have the session the one with the greater epoch keeps it."""
+    """`pin_epoch`: of two gateways that both have the session the one with the greater epoch keeps it.
+    `suspects`: segments that a worker may have died of. Of such the engine is given one at a time."""
 
     session: str
     options: SessionOptions
     checkpoint: Checkpoint
     pin_epoch: int = 0
+    suspects: tuple[int, ...] = ()
 
 
 class Opened(msgspec.Struct, frozen=True, array_like=True):
@@ -85,6 +96,12 @@ class Credit(msgspec.Struct, frozen=True, array_like=True):
     """`samples` more may be in flight."""
 
     samples: int
+
+
+class Decoding(msgspec.Struct, frozen=True, array_like=True):
+    """All `segments` of the session that the engine has from now on: what is to blame if the worker dies."""
+
+    segments: tuple[int, ...]
 
 
 class Load(msgspec.Struct, frozen=True, array_like=True):
@@ -117,6 +134,7 @@ PAYLOADS: Final[dict[FrameType, Any]] = {
     FrameType.STOP: Nothing,
     FrameType.CLOSE: Nothing,
     FrameType.PING: Nothing,
+    FrameType.CLEARED: Nothing,
     FrameType.OPENED: Opened,
     FrameType.CREDIT: Credit,
     FrameType.SPEECH: SpeechStarted,
@@ -127,6 +145,7 @@ PAYLOADS: Final[dict[FrameType, Any]] = {
     FrameType.STOPPED: Stopped,
     FrameType.FAILED: Failed,
     FrameType.LOAD: Load,
+    FrameType.DECODING: Decoding,
 }
 
 _ENCODER: Final = msgspec.msgpack.Encoder()
