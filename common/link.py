@@ -40,7 +40,7 @@ class FrameType(IntEnum):
     STOP = 6
     CLOSE = 7
     PING = 8
-    CLEARED = 9
+    SUSPECTS = 9
     # worker -> gateway
     OPENED = 16
     CREDIT = 17
@@ -72,14 +72,12 @@ class Hello(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Open(msgspec.Struct, frozen=True, array_like=True):
-    """`pin_epoch`: of two gateways that both have the session the one with the greater epoch keeps it.
-    `suspects`: segments that a worker may have died of. Of such the engine is given one at a time."""
+    """`pin_epoch`: of two gateways that both have the session the one with the greater epoch keeps it."""
 
     session: str
     options: SessionOptions
     checkpoint: Checkpoint
     pin_epoch: int = 0
-    suspects: tuple[int, ...] = ()
 
 
 class Opened(msgspec.Struct, frozen=True, array_like=True):
@@ -96,6 +94,12 @@ class Credit(msgspec.Struct, frozen=True, array_like=True):
     """`samples` more may be in flight."""
 
     samples: int
+
+
+class Suspects(msgspec.Struct, frozen=True, array_like=True):
+    """All `segments` of the session that a worker may have died of. Of such the engine has one at a time."""
+
+    segments: tuple[int, ...]
 
 
 class Decoding(msgspec.Struct, frozen=True, array_like=True):
@@ -134,7 +138,7 @@ PAYLOADS: Final[dict[FrameType, Any]] = {
     FrameType.STOP: Nothing,
     FrameType.CLOSE: Nothing,
     FrameType.PING: Nothing,
-    FrameType.CLEARED: Nothing,
+    FrameType.SUSPECTS: Suspects,
     FrameType.OPENED: Opened,
     FrameType.CREDIT: Credit,
     FrameType.SPEECH: SpeechStarted,

@@ -24,6 +24,7 @@ from common.settings import Settings
 from common.silence import parse_schedule
 from gateway.admission import Limits
 from gateway.boot import BootFailed
+from gateway.causes import Causes
 from gateway.departure import Departure
 from gateway.dialects.option_texts import parse_hotwords
 from gateway.entrance import let_in, make_doors
@@ -31,6 +32,7 @@ from gateway.host_view import GatewayRow, HostView, gateway_metrics_url, other_g
 from gateway.http import HttpServer, create_app
 from gateway.live_services import LiveServices
 from gateway.live_sessions import LiveSessions
+from gateway.lost_workers import LostWorkers
 from gateway.metrics import GatewayMetrics
 from gateway.registry.choice import make_registry
 from gateway.relay_services import RelayServices
@@ -60,7 +62,9 @@ class GatewayProcess:
         self._sessions = LiveSessions(self._metrics)
         url = gateway_metrics_url(settings, index)
         limits = Limits(settings.max_lag_ms, settings.max_speaking)
-        make_link = partial(WorkerLink, str(index), url, limits, self._metrics.stale_frame)
+        self._causes = Causes()
+        lost = LostWorkers(self._clock, self._causes)
+        make_link = partial(WorkerLink, str(index), url, limits, self._metrics.stale_frame, lost)
         self._registry = make_registry(
             settings.redis_url, settings.placement_seed, self._clock, self._metrics
         )
@@ -70,7 +74,12 @@ class GatewayProcess:
         self._leaving = False
         self._services = LiveServices(
             relay=RelayServices(
-                self._pool, self._registry.sessions, self._metrics, self._clock, settings.failover_timeout
+                self._pool,
+                self._registry.sessions,
+                self._metrics,
+                self._clock,
+                settings.failover_timeout,
+                lost.eta_s,
             ),
             sessions=self._sessions,
             metrics=self._metrics,
@@ -94,6 +103,7 @@ class GatewayProcess:
             async with asyncio.TaskGroup() as tasks:
                 serving = [
                     tasks.create_task(self._pool.run(), name="worker-pool"),
+                    tasks.create_task(self._causes.run(), name="causes"),
                     tasks.create_task(self._registry.run(), name="registry"),
                     tasks.create_task(self._keep_limits(), name="limits"),
                     tasks.create_task(self._notify_once_ready(), name="notify"),

@@ -81,7 +81,6 @@ class GatewayLinks:
             return
         pipeline = self._services.pipeline(request.options, request.checkpoint)
         session = WorkerSession(request.session, send, self._services, pipeline)
-        session.in_decode.suspects = request.suspects
         self._streams[link][frame.stream] = (frame.epoch, session)
         self._table.add(session, link, request.pin_epoch)
         send(FrameType.OPENED, Opened(CREDIT_SAMPLES))
@@ -111,8 +110,8 @@ class GatewayLinks:
                 session.configure(configured.options)
             case FrameType.COMMIT | FrameType.STOP:
                 session.mark(_MARKS[frame.kind])
-            case FrameType.CLEARED:
-                session.in_decode.suspects = ()
+            case FrameType.SUSPECTS:
+                session.in_decode.suspects = frame.payload.segments
             case FrameType.CLOSE:
                 self._forget(link, frame.stream)
             case _:

@@ -37,6 +37,7 @@ from common.link import (
     Nothing,
     Open,
     Opened,
+    Suspects,
     encode,
     encode_audio,
 )
@@ -46,13 +47,13 @@ OPTIONS: Final = SessionOptions(
 )
 MESSAGES: Final[dict[FrameType, msgspec.Struct]] = {
     FrameType.HELLO: Hello(LINK_VERSION, "0", 7, "http://h/metrics", "5f", "http://h/ends", 2.5),
-    FrameType.OPEN: Open("call", OPTIONS, ORIGIN, suspects=(3,)),
+    FrameType.OPEN: Open("call", OPTIONS, ORIGIN),
     FrameType.CONFIGURE: NewOptions(OPTIONS),
     FrameType.COMMIT: Nothing(),
     FrameType.STOP: Nothing(),
     FrameType.CLOSE: Nothing(),
     FrameType.PING: Nothing(),
-    FrameType.CLEARED: Nothing(),
+    FrameType.SUSPECTS: Suspects((3,)),
     FrameType.OPENED: Opened(64_000),
     FrameType.CREDIT: Credit(8_000),
     FrameType.SPEECH: SpeechStarted(0, 512),

@@ -44,7 +44,7 @@ class Closed:
 
 def services() -> LiveServices:
     clock, metrics = ManualClock(), GatewayMetrics("0")
-    relay = RelayServices(Workers(), Registry(Pins(), Records()), metrics, clock, 60)
+    relay = RelayServices(Workers(), Registry(Pins(), Records()), metrics, clock, 60, lambda: None)
     tokens = ResumeTokens(lambda: ["seed"], clock.now)
     return LiveServices(relay, LiveSessions(metrics), metrics, clock, tokens, SessionOptions(), 60, 30)
 

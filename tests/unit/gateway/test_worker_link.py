@@ -8,12 +8,28 @@ import pytest
 
 from common.checkpoint import Checkpoint
 from common.events import Event, Failed, SessionOptions, Settled, Stopped
-from common.link import LINK_VERSION, Frame, FrameDecoder, FrameType, Hello, Load, Open, Opened
+from common.link import (
+    LINK_VERSION,
+    Decoding,
+    Frame,
+    FrameDecoder,
+    FrameType,
+    Hello,
+    Load,
+    Open,
+    Opened,
+    Suspects,
+)
 from common.link_transport import LinkTransport
 from gateway.admission import Limits
+from gateway.causes import Causes
+from gateway.death import Cause, Death
+from gateway.lost_workers import LostWorkers
 from gateway.session_log import Order
+from gateway.strikes import Strikes, Verdict
 from gateway.worker_link import SessionStream, WorkerLink
 from tests.support.aio import run
+from tests.support.clock import ManualClock
 
 EPOCH = 3
 HELLO = Hello(LINK_VERSION, "1", 4711, "http://127.0.0.1:9501/metrics")
@@ -30,6 +46,7 @@ class Listener:
 
     def __init__(self, raises_at: str = "", unsettled: int = 0) -> None:
         self.told: list[str] = []
+        self.strikes = Strikes()
         self.unsettled = unsettled
         self._raises_at = raises_at
 
@@ -55,6 +72,9 @@ class Listener:
     def worker_lost(self) -> None:
         self._note("lost")
 
+    def cause_known(self) -> None:
+        self._note("cause known")
+
     def broken(self) -> None:
         self._note("broken")
 
@@ -64,12 +84,25 @@ class Listener:
             raise RuntimeError(what)
 
 
+class Asked(Causes):
+    """Keeps what is asked; the test knows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.deaths: list[tuple[str, Death]] = []
+
+    def ask(self, worker: Hello, death: Death) -> None:
+        self.deaths.append((worker.name, death))
+
+
 class Rig:
     """A link whose other end is the test. Needs a running loop."""
 
     def __init__(self) -> None:
         self.stale = 0
-        self.link = WorkerLink("0", "http://127.0.0.1:9400/metrics", LIMITS, self._count_stale)
+        self.causes = Asked()
+        self.lost = LostWorkers(ManualClock(), self.causes)
+        self.link = WorkerLink("0", "http://127.0.0.1:9400/metrics", LIMITS, self._count_stale, self.lost)
         self.transport = LinkTransport(self.link)
 
     def open(self, listener: Listener) -> SessionStream:
@@ -183,6 +216,43 @@ def test_a_listener_that_raises_is_broken_and_the_link_goes_on() -> None:
         rig.hear(FrameType.STOPPED, STOPPED, stream=1)
         rig.hear(FrameType.STOPPED, STOPPED, stream=2)
         assert (bad.told, good.told) == (["Stopped", "broken"], ["Stopped"])
+
+    in_loop(check)
+
+
+def test_the_cause_of_a_loss_is_asked_for_and_told_to_whoever_may_be_it() -> None:
+    def check(rig: Rig) -> None:
+        rig.link.link_up(rig.transport)
+        rig.hear(FrameType.HELLO, HELLO, stream=0)
+        suspect, bad = Listener(), Listener(raises_at="cause known")
+        innocent, left = Listener(), Listener()
+        for listener in (suspect, bad, innocent):
+            rig.open(listener)
+        rig.open(left).close()
+        for stream in (1, 2):
+            rig.hear(FrameType.DECODING, Decoding((3,)), stream=stream)
+        rig.link.link_lost(rig.transport)
+        [(worker, death)] = rig.causes.deaths
+        assert (worker, suspect.strikes.suspects, innocent.strikes.suspects) == ("1", (3,), ())
+        death.known(Cause.OUTSIDE)
+        assert suspect.strikes.suspects == ()
+        assert (suspect.told, innocent.told, left.told) == (["lost", "cause known"], ["lost"], [])
+        assert bad.told == ["lost", "cause known", "broken"]
+
+    in_loop(check)
+
+
+def test_a_suspect_is_opened_as_one_and_has_nothing_in_decode_yet() -> None:
+    def check(rig: Rig) -> None:
+        listener = Listener()
+        listener.strikes.decoding((1,))
+        listener.strikes.lost(Death())
+        sent = rig.record()
+        rig.open(listener)
+        opened, suspects = sent()
+        assert (opened.kind, suspects.payload) == (FrameType.OPEN, Suspects((1,)))
+        listener.strikes.lost(Death())
+        assert listener.strikes.verdict is Verdict.PLACE
 
     in_loop(check)
 
