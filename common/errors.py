@@ -169,6 +169,21 @@ class IdleTimeout(VoxshardError):
     http_status = 408
 
 
+class StartTimeout(VoxshardError):
+    code = "start_timeout"
+    message = "no session was running for too long"
+    action = "connect when there is something to be said; KEEPALIVE does not count here"
+    close_code = 4408
+    http_status = 408
+
+
+class SessionTooLong(VoxshardError):
+    code = "session_too_long"
+    message = "the session has lasted as long as one may"
+    action = "begin another one; what was said has been locked"
+    close_code = 1008
+
+
 class SlowReader(VoxshardError):
     code = "slow_reader"
     message = "results are not being read"
@@ -267,6 +282,8 @@ TABLE: Final[tuple[type[VoxshardError], ...]] = (
     StreamQuota,
     AudioQuota,
     IdleTimeout,
+    StartTimeout,
+    SessionTooLong,
     SlowReader,
     NoWorker,
     Overloaded,

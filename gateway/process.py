@@ -30,6 +30,7 @@ from gateway.dialects.option_texts import parse_hotwords
 from gateway.entrance import let_in, make_doors
 from gateway.host_view import GatewayRow, HostView, gateway_metrics_url, other_gateways
 from gateway.http import HttpServer, create_app
+from gateway.limits_watch import TimeLimits
 from gateway.live_services import LiveServices
 from gateway.live_sessions import LiveSessions
 from gateway.lost_workers import LostWorkers
@@ -70,6 +71,7 @@ class GatewayProcess:
         )
         seed = self._registry.seed
         self._pool = WorkerPool(settings.run_dir, settings.workers, seed.current, make_link)
+        self._metrics.count_waiting(lambda: self._pool.waiting)
         self._doors = make_doors(settings, self._clock)
         self._leaving = False
         self._services = LiveServices(
@@ -86,7 +88,7 @@ class GatewayProcess:
             clock=self._clock,
             tokens=ResumeTokens(seed.known, UnixClock().now),
             options=default_options(settings),
-            idle_timeout_s=settings.idle_timeout,
+            limits=TimeLimits(settings.idle_timeout, settings.start_timeout, settings.max_session),
             slow_reader_timeout_s=settings.slow_reader_timeout,
         )
 

@@ -170,12 +170,12 @@ class WorkerLink:
         # Who has spoken last has the least to be heard again, and waits for it.
         listeners = [stream.listener for stream in streams.values()]
         death = Death()
+        if self.hello is not None:
+            self._lost.lost(self.hello, death)
         for listener in sorted(listeners, key=attrgetter("unsettled")):
             if listener.strikes.lost(death):
                 death.when_known(partial(_tell, listener, listener.cause_known))
             _tell(listener, listener.worker_lost)
-        if self.hello is not None:
-            self._lost.lost(self.hello, death)
 
     def frame(self, link: LinkTransport, frame: Frame) -> None:
         self.pulse.heard()

@@ -122,3 +122,16 @@ def test_a_session_that_moves_is_never_refused_and_goes_where_it_is_least_bad() 
         assert Rig(load(engaged=9)).open(epoch=2, avoid="0") == "0"
 
     run(scenario())
+
+
+def test_it_counts_who_waits() -> None:
+    async def scenario() -> None:
+        rig = Rig()
+        first, second = Session(1), Session(2)
+        rig.pool.wait(first)
+        rig.pool.wait(second)
+        assert rig.pool.waiting == 2
+        rig.pool.forget(first)
+        assert rig.pool.waiting == 1
+
+    run(scenario())
