@@ -1,7 +1,7 @@
 """Every error a client can see: whose fault, which code, what it does to the session, what to do next.
 
-One class per cause; those of access and of sessions have files of their own, and are had from here all the
-same. `TABLE` is the single list; docs/operations.md prints it (tests compare the two).
+One class per cause; those of access, limits and sessions have files of their own, and are had from here all
+the same. `TABLE` is the single list; docs/operations.md prints it (tests compare the two).
 Close codes: 1007 bad text, 1008 policy, 1009 too big, 1011 ours, 1012 restart, 1013 overload,
 4400-4499 mirror HTTP 4xx. `close_code` None means that the session outlives the mistake.
 """
@@ -19,6 +19,7 @@ from common.error_access import (
     TokenExpired,
 )
 from common.error_base import VoxshardError
+from common.error_limits import IdleTimeout, SessionTooLong, SlowReader, StartTimeout
 from common.error_session import (
     BadResumeToken,
     BadSessionId,
@@ -61,8 +62,10 @@ __all__ = [
     "SessionEvicted",
     "SessionInUse",
     "SessionResumed",
+    "SessionTooLong",
     "SessionUnknown",
     "SlowReader",
+    "StartTimeout",
     "StopWithoutStart",
     "StreamQuota",
     "TokenExpired",
@@ -159,36 +162,6 @@ class BadTimestamps(VoxshardError):
     code = "bad_timestamps"
     message = "TIMESTAMPS is true or false, the former choice stays in force"
     action = "send TIMESTAMPS:true or TIMESTAMPS:false"
-
-
-class IdleTimeout(VoxshardError):
-    code = "idle_timeout"
-    message = "nothing was received for too long"
-    action = "send audio or KEEPALIVE while the connection is to stay"
-    close_code = 4408
-    http_status = 408
-
-
-class StartTimeout(VoxshardError):
-    code = "start_timeout"
-    message = "no session was running for too long"
-    action = "connect when there is something to be said; KEEPALIVE does not count here"
-    close_code = 4408
-    http_status = 408
-
-
-class SessionTooLong(VoxshardError):
-    code = "session_too_long"
-    message = "the session has lasted as long as one may"
-    action = "begin another one; what was said has been locked"
-    close_code = 1008
-
-
-class SlowReader(VoxshardError):
-    code = "slow_reader"
-    message = "results are not being read"
-    action = "read while you send"
-    close_code = 1008
 
 
 class NoWorker(VoxshardError):
