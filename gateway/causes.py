@@ -62,18 +62,26 @@ class Causes:
         death.known(cause)
 
     async def _cause(self, worker: Hello) -> Cause:
+        """Asks until the supervisor does not think any more that it runs."""
         backoff = Backoff(first_s=0.01, limit_s=0.2)
         while worker.incarnation:
-            try:
-                ends = await self._fetch(worker.ends_url)
-            except FetchFailed as error:
-                log.debug("supervisor does not answer", extra={"worker": worker.name, "cause": str(error)})
-            else:
-                for end in ends.ended:
-                    if end.incarnation == worker.incarnation:
-                        return Cause.ITSELF if end.by_itself else Cause.OUTSIDE
-                if worker.incarnation not in ends.running:
-                    # Somebody else's supervisor.
-                    break
+            ends = await self._answer(worker)
+            if ends is not None and worker.incarnation not in ends.running:
+                return _cause_in(ends, worker.incarnation)
             await asyncio.sleep(backoff.next_delay_s())
         return Cause.UNKNOWN
+
+    async def _answer(self, worker: Hello) -> Ends | None:
+        try:
+            return await self._fetch(worker.ends_url)
+        except FetchFailed as error:
+            log.debug("supervisor does not answer", extra={"worker": worker.name, "cause": str(error)})
+            return None
+
+
+def _cause_in(ends: Ends, incarnation: str) -> Cause:
+    for end in ends.ended:
+        if end.incarnation == incarnation:
+            return Cause.ITSELF if end.by_itself else Cause.OUTSIDE
+    # Somebody else's supervisor.
+    return Cause.UNKNOWN

@@ -15,9 +15,7 @@ from gateway.death import Cause, Death
 MAX_FAILURES: Final = 2
 # One with more workers than this that vanished may be. Fewer are bad luck.
 MAX_LOSSES: Final = 6
-
-
-# Of the worker, at this session.
+# Errors of a worker that could not go on with this session.
 FAILURES: Final = frozenset({EngineFailed.code, InternalError.code})
 
 
