@@ -13,11 +13,12 @@ from typing import Final
 import typer
 from prometheus_client import CollectorRegistry
 
+from cli.supervisor.ends import EndBook
 from cli.supervisor.errors import CannotServe
 from cli.supervisor.keeper import Keeper, Surroundings
 from cli.supervisor.metrics import SupervisorMetrics
 from cli.supervisor.model import with_prepared_model
-from cli.supervisor.notify_socket import NotifySocket, open_notify_socket
+from cli.supervisor.notify_socket import open_notify_socket
 from cli.supervisor.ops import routes
 from cli.supervisor.plan import child_environ, plan_children
 from cli.supervisor.policy import Halt
@@ -56,22 +57,17 @@ def serve(settings: Settings) -> None:
 async def _supervise(settings: Settings, run_dir: Path) -> Halt | None:
     async with open_notify_socket(run_dir / NOTIFY_NAME) as notify:
         metrics = SupervisorMetrics(CollectorRegistry())
-        supervisor = _supervisor(settings, run_dir, notify, metrics)
-        ops = OpsServer(settings.ops_host, settings.supervisor_ops_port, routes(supervisor, metrics))
+        ends = EndBook()
+        environ = child_environ(os.environ, notify.path, sys.path, os.getcwd())
+        around = Surroundings(environ, notify, metrics, ends, MonotonicClock(), settings.boot_timeout)
+        specs = plan_children(settings, write_settings(settings, run_dir), os.getpid())
+        supervisor = Supervisor([Keeper(spec, around) for spec in specs], lambda: _announce(settings))
+        ops = OpsServer(settings.ops_host, settings.supervisor_ops_port, routes(supervisor, metrics, ends))
         ops.start()
         try:
             return await _run_until_signal(supervisor)
         finally:
             ops.close()
-
-
-def _supervisor(
-    settings: Settings, run_dir: Path, notify: NotifySocket, metrics: SupervisorMetrics
-) -> Supervisor:
-    environ = child_environ(os.environ, notify.path, sys.path, os.getcwd())
-    surroundings = Surroundings(environ, notify, metrics, MonotonicClock(), settings.boot_timeout)
-    specs = plan_children(settings, write_settings(settings, run_dir), os.getpid())
-    return Supervisor([Keeper(spec, surroundings) for spec in specs], lambda: _announce(settings))
 
 
 async def _run_until_signal(supervisor: Supervisor) -> Halt | None:

@@ -11,11 +11,13 @@ from common.settings import Settings, settings_from_file
 
 @dataclass(frozen=True, slots=True)
 class ChildArguments:
-    """`parent`: process id of the supervisor."""
+    """`parent`: process id of the supervisor. `incarnation`: what it calls this process in its `common.ends`;
+    empty if nobody asked for it."""
 
     index: int
     settings: Settings
     parent: int
+    incarnation: str = ""
 
 
 def child_arguments(program: str) -> ChildArguments:
@@ -23,5 +25,7 @@ def child_arguments(program: str) -> ChildArguments:
     parser.add_argument("--index", type=int, required=True)
     parser.add_argument("--settings", type=Path, required=True, help="JSON file written by the supervisor")
     parser.add_argument("--parent", type=int, required=True, help="process id of the supervisor")
+    parser.add_argument("--incarnation", default="", help="name of this process in the supervisor's /ends")
     parsed = parser.parse_args()
-    return ChildArguments(parsed.index, settings_from_file(parsed.settings), parsed.parent)
+    settings = settings_from_file(parsed.settings)
+    return ChildArguments(parsed.index, settings, parsed.parent, parsed.incarnation)

@@ -1,7 +1,7 @@
 """Every error a client can see: whose fault, which code, what it does to the session, what to do next.
 
-One class per cause; those of access and of sessions have files of their own, and are had from here all the
-same. `TABLE` is the single list; docs/operations.md prints it (tests compare the two).
+One class per cause; those of access, limits and sessions have files of their own, and are had from here all
+the same. `TABLE` is the single list; docs/operations.md prints it (tests compare the two).
 Close codes: 1007 bad text, 1008 policy, 1009 too big, 1011 ours, 1012 restart, 1013 overload,
 4400-4499 mirror HTTP 4xx. `close_code` None means that the session outlives the mistake.
 """
@@ -19,6 +19,7 @@ from common.error_access import (
     TokenExpired,
 )
 from common.error_base import VoxshardError
+from common.error_limits import IdleTimeout, SessionTooLong, SlowReader, StartTimeout
 from common.error_session import (
     BadResumeToken,
     BadSessionId,
@@ -61,8 +62,10 @@ __all__ = [
     "SessionEvicted",
     "SessionInUse",
     "SessionResumed",
+    "SessionTooLong",
     "SessionUnknown",
     "SlowReader",
+    "StartTimeout",
     "StopWithoutStart",
     "StreamQuota",
     "TokenExpired",
@@ -161,21 +164,6 @@ class BadTimestamps(VoxshardError):
     action = "send TIMESTAMPS:true or TIMESTAMPS:false"
 
 
-class IdleTimeout(VoxshardError):
-    code = "idle_timeout"
-    message = "nothing was received for too long"
-    action = "send audio or KEEPALIVE while the connection is to stay"
-    close_code = 4408
-    http_status = 408
-
-
-class SlowReader(VoxshardError):
-    code = "slow_reader"
-    message = "results are not being read"
-    action = "read while you send"
-    close_code = 1008
-
-
 class NoWorker(VoxshardError):
     code = "no_worker"
     message = "no worker is ready"
@@ -267,6 +255,8 @@ TABLE: Final[tuple[type[VoxshardError], ...]] = (
     StreamQuota,
     AudioQuota,
     IdleTimeout,
+    StartTimeout,
+    SessionTooLong,
     SlowReader,
     NoWorker,
     Overloaded,

@@ -100,9 +100,11 @@ class Configured(msgspec.Struct, frozen=True):
 
 
 class Degraded(msgspec.Struct, frozen=True):
-    """No worker can take the session at the moment. Its audio is kept, and nothing is lost for `keeps_s`."""
+    """No worker can take the session at the moment. Its audio is kept, and nothing is lost for `keeps_s`.
+    `eta_s`: when one should be back, in seconds, if that is known."""
 
     keeps_s: int
+    eta_s: int | None = None
 
 
 class Moved(msgspec.Struct, frozen=True):

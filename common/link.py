@@ -40,6 +40,7 @@ class FrameType(IntEnum):
     STOP = 6
     CLOSE = 7
     PING = 8
+    SUSPECTS = 9
     # worker -> gateway
     OPENED = 16
     CREDIT = 17
@@ -51,15 +52,23 @@ class FrameType(IntEnum):
     STOPPED = 23
     FAILED = 24
     LOAD = 25
+    DECODING = 26
 
 
 class Hello(msgspec.Struct, frozen=True, array_like=True):
-    """Who is at this end. The worker's carries the address of its own metrics."""
+    """Who is at this end. The worker's carries the address of its own metrics.
+
+    Of a worker: `incarnation` is what its supervisor calls this process, empty without a supervisor, which
+    tells at `ends_url` how its processes ended (`common.ends`). `booted_s`: what its start took.
+    """
 
     version: int
     name: str
     pid: int
     metrics_url: str
+    incarnation: str = ""
+    ends_url: str = ""
+    booted_s: float | None = None
 
 
 class Open(msgspec.Struct, frozen=True, array_like=True):
@@ -85,6 +94,18 @@ class Credit(msgspec.Struct, frozen=True, array_like=True):
     """`samples` more may be in flight."""
 
     samples: int
+
+
+class Suspects(msgspec.Struct, frozen=True, array_like=True):
+    """All `segments` of the session that a worker may have died of. Of such the engine has one at a time."""
+
+    segments: tuple[int, ...]
+
+
+class Decoding(msgspec.Struct, frozen=True, array_like=True):
+    """All `segments` of the session that the engine has from now on: what is to blame if the worker dies."""
+
+    segments: tuple[int, ...]
 
 
 class Load(msgspec.Struct, frozen=True, array_like=True):
@@ -117,6 +138,7 @@ PAYLOADS: Final[dict[FrameType, Any]] = {
     FrameType.STOP: Nothing,
     FrameType.CLOSE: Nothing,
     FrameType.PING: Nothing,
+    FrameType.SUSPECTS: Suspects,
     FrameType.OPENED: Opened,
     FrameType.CREDIT: Credit,
     FrameType.SPEECH: SpeechStarted,
@@ -127,6 +149,7 @@ PAYLOADS: Final[dict[FrameType, Any]] = {
     FrameType.STOPPED: Stopped,
     FrameType.FAILED: Failed,
     FrameType.LOAD: Load,
+    FrameType.DECODING: Decoding,
 }
 
 _ENCODER: Final = msgspec.msgpack.Encoder()

@@ -143,6 +143,12 @@ class Settings(BaseSettings):
     idle_timeout: float = Field(
         default=60.0, gt=0, description="seconds without a message of the client: closed 4408"
     )
+    start_timeout: float = Field(
+        default=600.0, gt=0, description="seconds of a connection without a session: closed 4408"
+    )
+    max_session: float = Field(
+        default=14_400.0, gt=0, description="seconds of a session from START: finished, then closed 1008"
+    )
     slow_reader_timeout: float = Field(
         default=30.0, gt=0, description="seconds of unread results: closed 1008"
     )

@@ -15,9 +15,8 @@ from gateway.websocket import Request
 
 @dataclass(slots=True)
 class Intake:
-    """`heard_at`: when the client last said anything."""
+    """Messages that came while nobody could take them."""
 
-    heard_at: float
     _held: deque[str | bytes] = field(default_factory=deque)
     _strayed: bool = False
 

@@ -14,7 +14,6 @@ from common.errors import (
     BY_CODE,
     REFUSALS,
     AudioQuota,
-    IdleTimeout,
     InternalError,
     NotStarted,
     Restarting,
@@ -46,6 +45,7 @@ from gateway.access.doors import Allowance
 from gateway.client_side import ClientSide
 from gateway.dialects.start_stop import StartStopDialect
 from gateway.intake import Intake, requested_id, requested_options
+from gateway.limits_watch import LimitsWatch
 from gateway.live_services import LiveServices
 from gateway.session_desk import SessionDesk
 from gateway.session_log import Order
@@ -61,7 +61,9 @@ class LiveConnection:
         self._services = services
         self._state = SessionState.IDLE
         self._client = ClientSide(StartStopDialect(services.options), services.metrics)
-        self._intake = Intake(services.clock.now())
+        self._intake = Intake()
+        now = services.clock.now()
+        self._watch = LimitsWatch(services.limits, heard_at=now, turned_at=now)
         self._desk = SessionDesk(services, allowance, self)
         self._reading = True
         self._reason = CLIENT_LEFT
@@ -102,7 +104,7 @@ class LiveConnection:
     # --- from the client -----------------------------------------------------------------------
 
     def _receive(self, message: str | bytes) -> None:
-        self._intake.heard_at = self._services.clock.now()
+        self._watch.heard_at = self._services.clock.now()
         if self._state in HOLDING:
             self._intake.hold(message)
         elif self._state is not SessionState.CLOSED:
@@ -134,6 +136,7 @@ class LiveConnection:
             case Start() | Resume():
                 self._desk.begin(command, self._client.dialect.options)
                 self._intake.session_begins()
+                self._watch.turned_at = self._services.clock.now()
             case Configure(options, changed):
                 self._configure(options, changed)
             case Audio(pcm):
@@ -175,7 +178,7 @@ class LiveConnection:
     def flows(self) -> None:
         if not self._reading:
             # A client that was not read from could not be heard.
-            self._intake.heard_at = self._services.clock.now()
+            self._watch.heard_at = self._services.clock.now()
         self._read_or_wait()
 
     def event(self, event: Event) -> None:
@@ -198,7 +201,7 @@ class LiveConnection:
     def _finished(self, stopped: Stopped) -> None:
         """All is said: idle again, and whatever the client sent in the meantime counts now."""
         self._desk.end()
-        self._intake.heard_at = self._services.clock.now()
+        self._watch.heard_at = self._watch.turned_at = self._services.clock.now()
         if self._state is not SessionState.CLOSED:
             self._state = next_state(self._state, stopped)
         if self._ends_with is not None:
@@ -237,20 +240,15 @@ class LiveConnection:
     # --- limits --------------------------------------------------------------------------------
 
     def check_limits(self, now: float) -> None:
-        """Called a few times a second: ends a connection that is silent, or that does not read."""
+        """Called a few times a second: ends a connection that does not read, or that takes too long."""
         if self._state is SessionState.CLOSED:
             return
         if self._desk.running is not None:
             self._desk.running.check(now)
         if self._client.stalled_s(now) > self._services.slow_reader_timeout_s:
             self._fail(SlowReader())
-        elif self._is_idle(now):
-            self._end_with(IdleTimeout())
-
-    def _is_idle(self, now: float) -> bool:
-        # A client that is not being read from cannot be blamed for its silence.
-        listening = self._state in (SessionState.IDLE, SessionState.STREAMING) and self._reading
-        return listening and now - self._intake.heard_at > self._services.idle_timeout_s
+        elif (overdue := self._watch.overdue(self._state, now, reading=self._reading)) is not None:
+            self._end_with(overdue)
 
     def _end_with(self, error: VoxshardError) -> None:
         """End the connection; what was said is locked first, and then `_finished` closes."""

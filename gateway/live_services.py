@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from common.clock import Clock
 from common.events import SessionOptions
+from gateway.limits_watch import TimeLimits
 from gateway.live_sessions import LiveSessions
 from gateway.metrics import GatewayMetrics
 from gateway.relay_services import RelayServices
@@ -22,5 +23,5 @@ class LiveServices:
     clock: Clock
     tokens: ResumeTokens
     options: SessionOptions
-    idle_timeout_s: float
+    limits: TimeLimits
     slow_reader_timeout_s: float

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
@@ -104,6 +105,10 @@ class GatewayMetrics:
     def connected(self, connections: int, sessions: int) -> None:
         self._sessions.labels(self._gateway, "open").set(connections)
         self._sessions.labels(self._gateway, "in_session").set(sessions)
+
+    def count_waiting(self, count: Callable[[], int]) -> None:
+        """`count` is asked at every scrape, on the scrape's thread."""
+        self._sessions.labels(self._gateway, "waiting").set_function(count)
 
     def frame_in(self, size: int) -> None:
         self._frames.labels(self._gateway, "up").inc()

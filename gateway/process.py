@@ -24,13 +24,16 @@ from common.settings import Settings
 from common.silence import parse_schedule
 from gateway.admission import Limits
 from gateway.boot import BootFailed
+from gateway.causes import Causes
 from gateway.departure import Departure
 from gateway.dialects.option_texts import parse_hotwords
 from gateway.entrance import let_in, make_doors
 from gateway.host_view import GatewayRow, HostView, gateway_metrics_url, other_gateways
 from gateway.http import HttpServer, create_app
+from gateway.limits_watch import TimeLimits
 from gateway.live_services import LiveServices
 from gateway.live_sessions import LiveSessions
+from gateway.lost_workers import LostWorkers
 from gateway.metrics import GatewayMetrics
 from gateway.registry.choice import make_registry
 from gateway.relay_services import RelayServices
@@ -60,24 +63,32 @@ class GatewayProcess:
         self._sessions = LiveSessions(self._metrics)
         url = gateway_metrics_url(settings, index)
         limits = Limits(settings.max_lag_ms, settings.max_speaking)
-        make_link = partial(WorkerLink, str(index), url, limits, self._metrics.stale_frame)
+        self._causes = Causes()
+        lost = LostWorkers(self._clock, self._causes)
+        make_link = partial(WorkerLink, str(index), url, limits, self._metrics.stale_frame, lost)
         self._registry = make_registry(
             settings.redis_url, settings.placement_seed, self._clock, self._metrics
         )
         seed = self._registry.seed
         self._pool = WorkerPool(settings.run_dir, settings.workers, seed.current, make_link)
+        self._metrics.count_waiting(lambda: self._pool.waiting)
         self._doors = make_doors(settings, self._clock, self._metrics)
         self._leaving = False
         self._services = LiveServices(
             relay=RelayServices(
-                self._pool, self._registry.sessions, self._metrics, self._clock, settings.failover_timeout
+                self._pool,
+                self._registry.sessions,
+                self._metrics,
+                self._clock,
+                settings.failover_timeout,
+                lost.eta_s,
             ),
             sessions=self._sessions,
             metrics=self._metrics,
             clock=self._clock,
             tokens=ResumeTokens(seed.known, UnixClock().now),
             options=default_options(settings),
-            idle_timeout_s=settings.idle_timeout,
+            limits=TimeLimits(settings.idle_timeout, settings.start_timeout, settings.max_session),
             slow_reader_timeout_s=settings.slow_reader_timeout,
         )
 
@@ -94,6 +105,7 @@ class GatewayProcess:
             async with asyncio.TaskGroup() as tasks:
                 serving = [
                     tasks.create_task(self._pool.run(), name="worker-pool"),
+                    tasks.create_task(self._causes.run(), name="causes"),
                     tasks.create_task(self._registry.run(), name="registry"),
                     tasks.create_task(self._doors.run(), name="doors"),
                     tasks.create_task(self._keep_limits(), name="limits"),

@@ -12,7 +12,7 @@ from typing import Final
 from common.audio import seconds_to_samples
 from common.capacity import FIRST_EPOCH
 from common.checkpoint import Checkpoint
-from common.errors import EngineFailed, InternalError, NoWorker, Overloaded, SessionEvicted, SessionInUse
+from common.errors import NoWorker, Overloaded, SessionEvicted, SessionInUse
 from common.events import Acked, Degraded, Event, Failed, Moved, SessionOptions, Stopped, failure
 from gateway.hold import Beginning, SessionHold
 from gateway.registry.records import Record
@@ -20,13 +20,12 @@ from gateway.relay_services import RelayServices
 from gateway.session_feed import SessionFeed
 from gateway.session_log import KEPT, Order, SessionLog
 from gateway.session_seams import RelayListener
-from gateway.strikes import Strikes
+from gateway.strikes import FAILURES, FATAL, Strikes, Verdict
 
 log = logging.getLogger(__name__)
 
 # A session without a worker takes no more audio than leaves room for what its client has sent already.
 _FULL: Final = KEPT - seconds_to_samples(4)
-_FAILURES: Final = frozenset({EngineFailed.code, InternalError.code})
 
 
 class Placement(Enum):
@@ -41,11 +40,7 @@ class SessionRelay:
     """A `SessionListener` for its placements, the `HoldListener` of its hold."""
 
     def __init__(
-        self,
-        beginning: Beginning,
-        options: SessionOptions,
-        listener: RelayListener,
-        services: RelayServices,
+        self, beginning: Beginning, options: SessionOptions, listener: RelayListener, services: RelayServices
     ) -> None:
         self.id = beginning.session
         self._hold = SessionHold(beginning, options, services.registry, self)
@@ -53,7 +48,7 @@ class SessionRelay:
         self._listener = listener
         self._services = services
         self._feed = SessionFeed(SessionLog())
-        self._strikes = Strikes()
+        self.strikes: Final = Strikes()
         self._state = Placement.BEGINNING
         self._began = False
         self._leaving = False
@@ -125,7 +120,6 @@ class SessionRelay:
         self._end()
 
     def check(self, now: float) -> None:
-        """To be called a few times a second."""
         waits_since = self._waits_since if self._state is Placement.WAITING else None
         if waits_since is not None and now - waits_since > self._services.patience_s:
             self._give_up()
@@ -175,6 +169,7 @@ class SessionRelay:
     def settled(self, checkpoint: Checkpoint) -> None:
         self._log.settled(checkpoint)
         self._hold.settled(checkpoint)
+        self.strikes.reached(checkpoint.segment)
         if self._leaving:
             self.leave()
 
@@ -206,17 +201,26 @@ class SessionRelay:
     def worker_lost(self) -> None:
         self._move("link")
 
+    def cause_known(self) -> None:
+        self._feed.suspect(self.strikes.suspects)
+        if self._state is Placement.WAITING and self.strikes.verdict is Verdict.POISON:
+            self._give_up(FATAL[Verdict.POISON])
+        elif self.take_up():
+            self._services.pool.forget(self)
+
     def broken(self) -> None:
         self._listener.broken()
 
     # --- placements ----------------------------------------------------------------------------
 
-    def take_up(self) -> bool:
+    def take_up(self, avoid: str | None = None) -> bool:
         """A worker may be there now: whether one has taken the session."""
         if self._state is not Placement.WAITING:
             return True
+        if self.strikes.verdict is Verdict.HOLD:
+            return False
         try:
-            self._place(avoid=None)
+            self._place(avoid)
         except NoWorker:
             return False
         return True
@@ -234,7 +238,7 @@ class SessionRelay:
 
     def _refused(self, failed: Failed) -> None:
         """The worker has forgotten the session already."""
-        if failed.code in _FAILURES:
+        if failed.code in FAILURES:
             self._move(failed.code, failed)
         elif failed.code == SessionEvicted.code:
             self._move(failed.code)
@@ -250,21 +254,20 @@ class SessionRelay:
         self._left_at = self._services.clock.now()
         avoid = self.worker
         self._feed.end()
-        again = self._strikes.one_more(self._log.checkpoint.segment, failed=failed is not None)
-        if not again or not self._log.complete:
-            self._give_up(failed)
+        verdict = self.strikes.verdict
+        if verdict in FATAL or not self._log.complete:
+            self._give_up(failed or FATAL.get(verdict))
             return
         self._services.metrics.moved(why, self._log.unsettled)
         log.info("session moves", extra={"session": self.id, "why": why, "from_worker": avoid})
-        try:
-            self._place(avoid)
+        self._state = Placement.WAITING
+        if self.take_up(avoid):
             self._listener.flows()
-        except NoWorker as error:
-            if self._began:
-                self._wait()
-            else:
-                # Nothing of it would be lost.
-                self._give_up(failure(error))
+        elif self._began:
+            self._wait()
+        else:
+            # Nothing of it would be lost.
+            self._give_up(failure(NoWorker()))
 
     def _wait(self) -> None:
         # From here on nothing may be trimmed: it is all untold.
@@ -274,10 +277,12 @@ class SessionRelay:
         # Whom a worker has refused in the meantime has waited ever since.
         if self._waits_since is None:
             self._waits_since = self._services.clock.now()
-            self._listener.event(Degraded(round(self._services.patience_s)))
+            self._listener.event(Degraded(round(self._services.patience_s), self._services.eta_s()))
         self._listener.flows()
 
     def _give_up(self, failed: Failed | None = None) -> None:
+        if self.strikes.verdict in FATAL:
+            log.warning("session given up", extra={"session": self.id, "why": self.strikes.verdict.value})
         if failed is not None:
             self._hold.heard(failed)
         self._end()

@@ -50,6 +50,10 @@ class SessionFeed:
         if self.stream is not None:
             self.stream.configure(options)
 
+    def suspect(self, segments: tuple[int, ...]) -> None:
+        if self.stream is not None:
+            self.stream.suspect(segments)
+
     def _tell(self) -> None:
         stream = self.stream
         if stream is None or self._credit is None:

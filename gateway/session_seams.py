@@ -7,6 +7,7 @@ from typing import Protocol
 from common.checkpoint import Checkpoint
 from common.events import Event, SessionOptions
 from gateway.session_log import Order
+from gateway.strikes import Strikes
 
 
 class SessionListener(Protocol):
@@ -14,6 +15,11 @@ class SessionListener(Protocol):
 
     @property
     def id(self) -> str: ...
+
+    @property
+    def strikes(self) -> Strikes:
+        """What it had in decode, and became of its workers."""
+        ...
 
     @property
     def checkpoint(self) -> Checkpoint:
@@ -42,7 +48,13 @@ class SessionListener(Protocol):
         """The worker is going to end: go elsewhere as soon as nothing is half said."""
         ...
 
-    def worker_lost(self) -> None: ...
+    def worker_lost(self) -> None:
+        """Its strikes know already."""
+        ...
+
+    def cause_known(self) -> None:
+        """Of a death that it may have been the cause of."""
+        ...
 
     def broken(self) -> None:
         """One of the others has raised; end this session as well as it still can be."""
@@ -123,6 +135,10 @@ class Stream(Protocol):
     def order(self, order: Order) -> None: ...
 
     def configure(self, options: SessionOptions) -> None: ...
+
+    def suspect(self, segments: tuple[int, ...]) -> None:
+        """A worker may have died of these, and of no others."""
+        ...
 
     def close(self) -> None: ...
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
+from functools import partial
 from operator import attrgetter
 from typing import Final, TypeVarTuple
 
@@ -21,11 +22,14 @@ from common.link import (
     NewOptions,
     Nothing,
     Open,
+    Suspects,
     encode_audio,
 )
 from common.link_transport import LinkTransport
 from common.pulse import Pulse
 from gateway.admission import Limits, WorkerRoom
+from gateway.death import Death
+from gateway.lost_workers import LostWorkers
 from gateway.session_log import Order
 from gateway.session_seams import SessionListener
 
@@ -72,6 +76,10 @@ class SessionStream:
     def order(self, order: Order) -> None:
         self._send(_ORDERS[order], Nothing())
 
+    def suspect(self, segments: tuple[int, ...]) -> None:
+        """A worker may have died of these, and of no others."""
+        self._send(FrameType.SUSPECTS, Suspects(segments))
+
     def close(self) -> None:
         """The client has gone; nothing is heard of this session any more."""
         self._send(FrameType.CLOSE, Nothing())
@@ -84,10 +92,13 @@ class SessionStream:
 class WorkerLink:
     """Owner of one `LinkTransport`; made anew for every connection to the worker."""
 
-    def __init__(self, gateway: str, metrics_url: str, limits: Limits, stale: Callable[[], None]) -> None:
+    def __init__(
+        self, gateway: str, metrics_url: str, limits: Limits, stale: Callable[[], None], lost: LostWorkers
+    ) -> None:
         """`stale` is told of each frame for a session that is not, or no more, the worker's."""
         self._own_hello = Hello(LINK_VERSION, gateway, os.getpid(), metrics_url)
         self._stale = stale
+        self._lost = lost
         self._transport: LinkTransport | None = None
         self._streams: dict[int, SessionStream] = {}
         self._last_number = 0
@@ -121,6 +132,9 @@ class WorkerLink:
         self.room.given(self._last_number)
         request = Open(listener.id, options, listener.checkpoint, listener.pin_epoch)
         self.send(FrameType.OPEN, request, self._last_number, epoch)
+        listener.strikes.decoding(())
+        if listener.strikes.suspects:
+            stream.suspect(listener.strikes.suspects)
         return stream
 
     def forget(self, number: int) -> None:
@@ -155,7 +169,12 @@ class WorkerLink:
         streams, self._streams = self._streams, {}
         # Who has spoken last has the least to be heard again, and waits for it.
         listeners = [stream.listener for stream in streams.values()]
+        death = Death()
+        if self.hello is not None:
+            self._lost.lost(self.hello, death)
         for listener in sorted(listeners, key=attrgetter("unsettled")):
+            if listener.strikes.lost(death):
+                death.when_known(partial(_tell, listener, listener.cause_known))
             _tell(listener, listener.worker_lost)
 
     def frame(self, link: LinkTransport, frame: Frame) -> None:
@@ -174,6 +193,7 @@ class WorkerLink:
                 f"worker {hello.name} speaks version {hello.version}, this gateway {LINK_VERSION}"
             )
         self.hello = hello
+        self._lost.came(hello)
         log.info("worker connected", extra={"worker": hello.name, "worker_pid": hello.pid})
 
     def _take_load(self, load: Load) -> None:
@@ -202,6 +222,8 @@ class WorkerLink:
             self.room.answered(frame.stream)
         if frame.kind in (FrameType.STOPPED, FrameType.FAILED):
             self.forget(frame.stream)
+        if frame.kind is FrameType.FAILED:
+            stream.listener.strikes.refused(frame.payload.code)
         self._deliver(stream.listener, frame)
 
     def _deliver(self, listener: SessionListener, frame: Frame) -> None:
@@ -211,6 +233,8 @@ class WorkerLink:
                 _tell(listener, listener.credit, frame.payload.credit)
             case FrameType.CREDIT:
                 _tell(listener, listener.credit, frame.payload.samples)
+            case FrameType.DECODING:
+                listener.strikes.decoding(frame.payload.segments)
             case FrameType.SETTLED:
                 _tell(listener, listener.settled, frame.payload.checkpoint)
             case kind if kind in _EVENTS:

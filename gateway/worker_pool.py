@@ -46,6 +46,11 @@ class WorkerPool:
         """Return once a session could be placed for the first time."""
         await self._seen_ready.wait()
 
+    @property
+    def waiting(self) -> int:
+        """Sessions that no worker has at the moment."""
+        return len(self._waiting)
+
     def rows(self) -> list[WorkerRow]:
         return [self._row(worker) for worker in self._paths]
 

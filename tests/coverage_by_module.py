@@ -33,9 +33,13 @@ RULED: Final = (
         for name in ("buckets", "busy", "continuation", "timed_words", "viterbi")
     ),
     "worker/pipeline/*.py",
+    "worker/in_decode.py",
     "worker/scheduler/decode_queue.py",
     "gateway/access/*.py",
     "gateway/admission.py",
+    "gateway/death.py",
+    "gateway/limits_watch.py",
+    "gateway/lost_workers.py",
     "gateway/placement.py",
     "gateway/dialects/acknowledged.py",
     *(f"gateway/quotas/{name}.py" for name in ("account", "bucket", "memory", "shared", "shared_account")),
@@ -48,15 +52,19 @@ RULED: Final = (
     "gateway/registry/shared_records.py",
     "gateway/resume_tokens.py",
     "gateway/session_feed.py",
+    "gateway/strikes.py",
 )
 # pytest would rewrite its plug-ins; those are there already, which costs nothing but their assertions.
 _PRELOADED: Final = "ignore::pytest.PytestAssertRewriteWarning"
-# Records without logic share one test; what all errors are made of is tested with them.
+# Records without logic share one test; so do all errors.
 SHARED: Final = {
-    "common/error_base.py": ("tests/unit/common/test_errors.py",),
+    **{
+        f"common/error_{name}.py": ("tests/unit/common/test_errors.py",)
+        for name in ("access", "base", "limits", "session")
+    },
     **{
         f"common/{name}.py": ("tests/unit/common/test_records.py",)
-        for name in ("checkpoint", "clock", "events", "metrics")
+        for name in ("checkpoint", "clock", "ends", "events", "metrics")
     },
 }
 

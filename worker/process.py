@@ -16,8 +16,7 @@ import uvloop
 
 from common.addresses import http_url
 from common.clock import MonotonicClock
-from common.errors import EngineFailed
-from common.link import Load
+from common.link import LINK_VERSION, Hello, Load
 from common.link_transport import LinkTransport
 from common.logs import configure_logs
 from common.notify import notify_ready
@@ -32,8 +31,9 @@ from worker.gpu import gpu_name, is_cuda, only_own_card
 from worker.memory import IdleTrimmer, trim_heap
 from worker.metrics import WorkerMetrics
 from worker.mps import check_attached
+from worker.process_stat import process_age_s
 from worker.scheduler.runner import DecodeScheduler
-from worker.server import GatewayLinks, hello_of
+from worker.server import GatewayLinks
 from worker.session import Services
 from worker.session_table import SessionTable
 from worker.vad.pool import VadPool
@@ -57,9 +57,10 @@ class BootFailed(Exception):
 class WorkerProcess:
     """Everything one worker owns, put together."""
 
-    def __init__(self, settings: Settings, index: int, engine: SegmentEngine) -> None:
+    def __init__(self, settings: Settings, index: int, engine: SegmentEngine, incarnation: str) -> None:
         self._settings = settings
         self._index = index
+        self._incarnation = incarnation
         self._engine = engine
         clock = MonotonicClock()
         self._metrics = WorkerMetrics(str(index))
@@ -67,11 +68,23 @@ class WorkerProcess:
         self._scheduler = DecodeScheduler(engine, self._metrics, clock)
         self._table = SessionTable(settings.session_timeout, self._metrics, clock)
         services = Services(self._vad, engine, self._scheduler, self._metrics, clock, settings)
-        url = http_url(settings.ops_host, settings.worker_ops_port + index, "/metrics")
-        self._links = GatewayLinks(hello_of(str(index), url), self._table, services, self._load)
+        self._links = GatewayLinks(self._hello, self._table, services, self._load)
         self._gpu: str | None = None
+        self._booted_s: float | None = None
         self._ready = False
         self._draining = False
+
+    def _hello(self) -> Hello:
+        settings = self._settings
+        return Hello(
+            LINK_VERSION,
+            str(self._index),
+            os.getpid(),
+            http_url(settings.ops_host, settings.worker_ops_port + self._index, "/metrics"),
+            incarnation=self._incarnation,
+            ends_url=http_url(settings.ops_host, settings.supervisor_ops_port, "/ends"),
+            booted_s=self._booted_s,
+        )
 
     def _load(self) -> Load:
         lag_s = max([self._scheduler.lag_s(), *(session.lag_s() for session in self._table)])
@@ -128,6 +141,7 @@ class WorkerProcess:
         path.unlink(missing_ok=True)
         loop = asyncio.get_running_loop()
         server = await loop.create_unix_server(lambda: LinkTransport(self._links), str(path))
+        self._booted_s = process_age_s(os.getpid())
         self._set_ready(True)
         notify_ready()
         try:
@@ -166,9 +180,9 @@ class WorkerProcess:
         try:
             await serving
         except* EngineDead:
-            # Said before the process ends, so that nobody takes the silence for an empty transcript.
+            # Its sessions go elsewhere when their link ends. Nothing is said of them before, so that their
+            # gateways know which were in decode.
             self._set_ready(False)
-            self._table.fail_all(EngineFailed())
             raise
 
     async def _keep_house(self) -> None:
@@ -195,8 +209,9 @@ def _run_dir(settings: Settings) -> Path:
     return settings.run_dir
 
 
-def run(settings: Settings, index: int) -> None:
-    """Run worker `index` until it is told to stop. Exits with `BOOT_FAILED` or `ENGINE_DIED`."""
+def run(settings: Settings, index: int, incarnation: str = "") -> None:
+    """Run worker `index` until it is told to stop. Exits with `BOOT_FAILED` or `ENGINE_DIED`. `incarnation`:
+    what its supervisor, if it has one, calls this process."""
     configure_logs(f"worker-{index}", settings.log_level)
     set_defaults(os.environ)
     pin_to_cores(settings, index)
@@ -204,7 +219,8 @@ def run(settings: Settings, index: int) -> None:
     try:
         _run_dir(settings)
         settings = only_own_card(settings, os.environ)
-        process = WorkerProcess(settings, index, create_engine(settings, f"engine-{index}"))
+        engine = create_engine(settings, f"engine-{index}")
+        process = WorkerProcess(settings, index, engine, incarnation)
         uvloop.run(process.serve())
     except* (BootFailed, UnknownEngine, UnknownVad) as errors:
         log.critical("cannot boot", exc_info=errors)

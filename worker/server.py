@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable
 from typing import Final
 
@@ -28,7 +27,7 @@ class GatewayLinks:
     """Owner of all links of this worker; each link's streams are sessions of that gateway."""
 
     def __init__(
-        self, hello: Hello, table: SessionTable, services: Services, load: Callable[[], Load]
+        self, hello: Callable[[], Hello], table: SessionTable, services: Services, load: Callable[[], Load]
     ) -> None:
         self._hello = hello
         self._table = table
@@ -40,7 +39,7 @@ class GatewayLinks:
 
     def link_up(self, link: LinkTransport) -> None:
         self._streams[link] = {}
-        link.send(FrameType.HELLO, self._hello)
+        link.send(FrameType.HELLO, self._hello())
         link.send(FrameType.LOAD, self._load())
 
     def link_lost(self, link: LinkTransport) -> None:
@@ -111,6 +110,8 @@ class GatewayLinks:
                 session.configure(configured.options)
             case FrameType.COMMIT | FrameType.STOP:
                 session.mark(_MARKS[frame.kind])
+            case FrameType.SUSPECTS:
+                session.in_decode.suspects = frame.payload.segments
             case FrameType.CLOSE:
                 self._forget(link, frame.stream)
             case _:
@@ -131,7 +132,3 @@ class GatewayLinks:
     def close(self) -> None:
         for link in list(self._streams):
             link.close()
-
-
-def hello_of(worker: str, metrics_url: str) -> Hello:
-    return Hello(LINK_VERSION, worker, os.getpid(), metrics_url)

@@ -17,7 +17,7 @@ from common.clock import Clock
 from common.errors import EngineFailed, InternalError, VoxshardError
 from common.events import Committed, Failed, Partial, SessionOptions, Settled, SpeechStarted, Stopped
 from common.events import Final as FinalEvent
-from common.link import SEQUENCE_MASK, Credit, FrameType
+from common.link import SEQUENCE_MASK, Credit, Decoding, FrameType
 from common.settings import Settings
 from worker.engines.base import (
     EngineCapabilities,
@@ -26,6 +26,7 @@ from worker.engines.base import (
     SegmentMemory,
     TranscribeRequest,
 )
+from worker.in_decode import InDecode
 from worker.metrics import WorkerMetrics
 from worker.pipeline.effects import Decode, DecodeKind, Effect, Emit, Promote, ResetVad, Settle, Withdraw
 from worker.pipeline.hop import HOP_SAMPLES
@@ -100,6 +101,7 @@ class WorkerSession:
         self.life = SessionLife.LIVE
         self.pipeline = pipeline
         self.vad_state: VadState = services.vad.fresh_state()
+        self.in_decode = InDecode(lambda segments: send(FrameType.DECODING, Decoding(segments)))
         self._send = send
         self._services = services
         self._memories: dict[int, SegmentMemory] = {}
@@ -134,6 +136,7 @@ class WorkerSession:
             self.life = life
             self._services.vad.withdraw(self)
             self._services.scheduler.remove(self)
+            self.in_decode.end()
             self._services.metrics.ended(life.value)
 
     def fail(self, error: VoxshardError, life: SessionLife = SessionLife.FAILED) -> None:

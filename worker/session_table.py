@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from common.capacity import QUIET_AFTER_S, expected_speakers, has_room, retry_after_s
 from common.clock import Clock
-from common.errors import Overloaded, SessionEvicted, SessionInUse, VoxshardError
+from common.errors import Overloaded, SessionEvicted, SessionInUse
 from worker.metrics import WorkerMetrics
 from worker.session import SessionLife, WorkerSession
 
@@ -91,11 +91,6 @@ class SessionTable:
             self.remove(session, SessionLife.EVICTED)
             self._metrics.evicted()
         return silent
-
-    def fail_all(self, error: VoxshardError) -> None:
-        for session in self:
-            session.fail(error)
-            self.remove(session, SessionLife.FAILED)
 
     def speaking(self) -> int:
         return sum(session.pipeline.speaking for session in self)

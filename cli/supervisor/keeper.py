@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cli.supervisor.child import STOP_SIGNALS, ChildProcess, ChildSpec, start_child
+from cli.supervisor.ends import EndBook
 from cli.supervisor.metrics import SupervisorMetrics
 from cli.supervisor.notify_socket import NotifySocket
 from cli.supervisor.policy import ChildLife, ChildState, Halt, describe_exit
@@ -23,6 +24,7 @@ class Surroundings:
     environ: Mapping[str, str]
     notify: NotifySocket
     metrics: SupervisorMetrics
+    ends: EndBook
     clock: Clock
     boot_limit_s: float
     grace_s: float = 10.0
@@ -69,30 +71,43 @@ class Keeper:
 
     async def _run_process(self) -> str:
         """One process from its start until nothing of it is left; says how it ended."""
+        ends = self._surroundings.ends
+        incarnation = ends.begins()
         try:
-            process = await start_child(self.spec.argv, self._surroundings.environ)
+            argv = (*self.spec.argv, "--incarnation", incarnation)
+            process = await start_child(argv, self._surroundings.environ)
         except OSError as error:
+            ends.ended(incarnation, None)
             return f"could not be started ({error.strerror})"
         self._process = process
         log.info("child started", extra={"child": self.spec.name, "pid": process.pid})
         try:
-            return await self._watch(process)
+            code = await self._watch(process)
+            # At once: there may be sessions that wait for it.
+            ends.ended(incarnation, code)
+            return self._describe(code)
         finally:
             await process.end(self._surroundings.grace_s, STOP_SIGNALS[self.spec.role])
+            ends.ended(incarnation, None)
             self._process = None
             self._surroundings.notify.forget(process.pid)
             log.info("child gone", extra={"child": self.spec.name, "pid": process.pid})
 
-    async def _watch(self, process: ChildProcess) -> str:
-        limit_s = self._surroundings.boot_limit_s
+    async def _watch(self, process: ChildProcess) -> int | None:
+        """Its exit code; None if it did not become ready in time."""
         try:
-            async with asyncio.timeout(limit_s):
+            async with asyncio.timeout(self._surroundings.boot_limit_s):
                 await self._ready_or_exited(process)
         except TimeoutError:
-            return f"was not ready within {limit_s:g} s"
+            return None
         if self._surroundings.notify.is_ready(process.pid):
             self._note_ready(process)
-        return describe_exit(await process.wait())
+        return await process.wait()
+
+    def _describe(self, code: int | None) -> str:
+        if code is None:
+            return f"was not ready within {self._surroundings.boot_limit_s:g} s"
+        return describe_exit(code)
 
     async def _ready_or_exited(self, process: ChildProcess) -> None:
         waits = [

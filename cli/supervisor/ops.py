@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from cli.supervisor.ends import EndBook
 from cli.supervisor.metrics import SupervisorMetrics
 from cli.supervisor.supervisor import Supervisor
 from common.ops_server import Reply, Route, json_reply, metrics_reply, ready_reply
@@ -20,13 +21,14 @@ class ChildView(msgspec.Struct, frozen=True):
     restarts: int
 
 
-def routes(supervisor: Supervisor, metrics: SupervisorMetrics) -> dict[str, Route]:
+def routes(supervisor: Supervisor, metrics: SupervisorMetrics, ends: EndBook) -> dict[str, Route]:
     metrics.count_children(supervisor.count)
     return {
         "/healthz": lambda: json_reply({"status": "ok"}),
         "/readyz": lambda: _ready(supervisor),
         "/metrics": lambda: metrics_reply(metrics.registry),
         "/children": lambda: json_reply({"children": children(supervisor)}),
+        "/ends": lambda: json_reply(ends.view),
     }
 
 

@@ -149,8 +149,8 @@ class StartStopDialect:
                 return self._event("started", **grant_fields(grant))
             case Configured(options, changed):
                 return self._event(changed, **option_fields(options, changed))
-            case Degraded(keeps_s):
-                return self._event("degraded", keeps_s=keeps_s)
+            case Degraded(keeps_s, eta_s):
+                return self._event("degraded", keeps_s=keeps_s, **({} if eta_s is None else {"eta_s": eta_s}))
             case Moved(worker):
                 self._worker = worker
                 return self._event("moved")

@@ -84,8 +84,10 @@ async def test_sessions_outlive_a_dead_engine() -> None:
             await speaker.start()
             await speaker.send_audio(WORD)
             await speaker.send("STOP")
-            assert (await speaker.event("degraded"))["keeps_s"] == 120
+            degraded = await speaker.event("degraded")
+            assert (degraded["keeps_s"], degraded["eta_s"] >= 1) == (120, True)
             await silent.event("degraded")
+            assert _waiting(deployment) == 2
             with pytest.raises(FetchFailed, match="answered 503"):
                 fetch_text(f"{deployment.http_url}/readyz", 5)
             async with wire_client(deployment.url) as newcomer:
@@ -97,6 +99,7 @@ async def test_sessions_outlive_a_dead_engine() -> None:
             assert _texts(final) == expected
             assert (await silent.event("moved"))["worker"] == "0"
         await eventually(lambda: _ready_pid(deployment) not in (None, pid), 10, "another worker is ready")
+        assert _waiting(deployment) == 0
 
 
 @in_loop
@@ -123,6 +126,11 @@ async def _fails(client: WireClient) -> None:
 
 def _texts(result: Message) -> list[str]:
     return [sentence["text"] for sentence in result["sentences"]]
+
+
+def _waiting(deployment: Deployment) -> float:
+    """Sessions without a worker."""
+    return deployment.metrics().total("asr_gateway_connections", state="waiting")
 
 
 def _ready_pid(deployment: Deployment) -> int | None:

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from tests.support.processes import Deployment, Plan
 from tests.support.websocket_rig import raw_client, text_frame
-from tests.support.wire import eventually, in_loop, spoken, whole_session, wire_client
+from tests.support.wire import WireClient, eventually, in_loop, spoken, whole_session, wire_client
 
 pytestmark = pytest.mark.fault
 
 IDLE_S = 1.0
 SLOW_READER_S = 1.0
+START_S = 5.0
+SESSION_S = 4.0
 SEGMENT_CAP_MS = 4_000
+
+
+def deployment_with(limits: dict[str, float]) -> Deployment:
+    flags = tuple(part for flag, value in limits.items() for part in (flag, str(value)))
+    return Deployment(Plan(flags=flags))
 
 
 @pytest.fixture(scope="module")
@@ -26,8 +34,14 @@ def deployment() -> Iterator[Deployment]:
         "--slow-reader-timeout": SLOW_READER_S,
         "--segment-cap-ms": SEGMENT_CAP_MS,
     }
-    flags = tuple(part for flag, value in limits.items() for part in (flag, str(value)))
-    with Deployment(Plan(flags=flags)) as deployment:
+    with deployment_with(limits) as deployment:
+        yield deployment
+
+
+@pytest.fixture(scope="module")
+def short() -> Iterator[Deployment]:
+    """Where sessions, and the time between them, are short."""
+    with deployment_with({"--start-timeout": START_S, "--max-session": SESSION_S}) as deployment:
         yield deployment
 
 
@@ -61,6 +75,52 @@ async def test_keepalive_keeps_a_silent_session(deployment: Deployment) -> None:
             await client.send("KEEPALIVE")
         await client.send_audio(spoken(speech_ms=500, silence_ms=0))
         assert len((await client.stop())["sentences"]) == 1
+
+
+async def _keep_alive(client: WireClient) -> None:
+    while True:
+        await client.send("KEEPALIVE")
+        await asyncio.sleep(0.5)
+
+
+@in_loop
+async def test_a_connection_without_a_session_ends_whatever_it_sends(short: Deployment) -> None:
+    async with wire_client(short.url) as client:
+        alive = asyncio.create_task(_keep_alive(client))
+        began_at = time.monotonic()
+        error = await client.error()
+        alive.cancel()
+        assert time.monotonic() - began_at > START_S - 0.1
+        assert (error["code"], error["retryable"]) == ("start_timeout", False)
+        assert await client.closed() == 4408
+
+
+@in_loop
+async def test_the_time_without_a_session_counts_from_the_end_of_the_last_one(short: Deployment) -> None:
+    async with wire_client(short.url) as client:
+        came_at = time.monotonic()
+        for _ in range(2):
+            await asyncio.sleep(START_S * 0.6)
+            await client.start()
+            await client.send("STOP")
+            await client.event("stopped")
+        assert time.monotonic() - came_at > START_S
+        assert (await client.error())["code"] == "start_timeout"
+
+
+@in_loop
+async def test_a_long_session_gets_its_text_then_the_error_then_the_close(short: Deployment) -> None:
+    async with wire_client(short.url) as client:
+        await client.start()
+        await client.send_audio(spoken(speech_ms=1_500, silence_ms=100))
+        alive = asyncio.create_task(_keep_alive(client))
+        code = await client.closed()
+        alive.cancel()
+        assert code == 1008
+        final, stopped, error = client.messages[-3:]
+        assert final["is_final"] and len(final["sentences"]) == 1
+        assert stopped["event"] == "stopped"
+        assert (error["code"], error["retryable"]) == ("session_too_long", False)
 
 
 @in_loop

@@ -7,6 +7,7 @@ SCRIPTED_ENGINE_LANES        so many decodes at a time; 1 if not given.
 SCRIPTED_ENGINE_FAIL_AFTER   the n-th decode of the process raises `EngineError`, only that one.
 SCRIPTED_ENGINE_FAIL_FROM    the n-th decode and all after it do.
 SCRIPTED_ENGINE_DIES_AFTER   the n-th decode of the process raises `EngineDead`.
+SCRIPTED_ENGINE_POISON       how `poisoned` audio ends the process: `exit`, or the name of a signal.
 SCRIPTED_ENGINE_BOOT         `fail`: the engine does not start.
 SCRIPTED_ENGINE_BOOT_MS      starting takes so long.
 """
@@ -15,10 +16,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
+
+import numpy as np
 
 from common.audio import SAMPLES_PER_MS, Samples, float_to_pcm16
 from common.settings import Settings
@@ -27,6 +31,7 @@ from worker.engines.words import TimedWord
 
 FIRST_WORD: Final = "heard"
 """Every text begins with it; a client may have it replaced."""
+_CLICK_SAMPLES: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,7 @@ class EngineScript:
     failing_call: int = 0
     failing_from: int = 0
     deadly_call: int = 0
+    poison: str = ""
     boots: bool = True
     boot_s: float = 0.0
 
@@ -46,6 +52,23 @@ def scripted_text(audio: Samples) -> str:
     """A function of the window alone: its length and a checksum of its samples."""
     checksum = zlib.crc32(float_to_pcm16(audio))
     return f"{FIRST_WORD} {len(audio) // SAMPLES_PER_MS} ms {checksum:08x}"
+
+
+def poisoned(pcm: bytes) -> bytes:
+    """PCM16 with a click in its middle that no voice makes."""
+    middle = len(pcm) // 4 * 2
+    return pcm[:middle] + b"\x00\x80" * _CLICK_SAMPLES + pcm[middle:]
+
+
+def is_poisoned(audio: Samples) -> bool:
+    return bool(np.count_nonzero(audio <= -1.0) >= _CLICK_SAMPLES)
+
+
+def _die(how: str) -> None:
+    """In the middle of the event loop, as a fault of native code would."""
+    if how == "exit":
+        os._exit(1)
+    os.kill(os.getpid(), signal.Signals[how])
 
 
 def scripted_words(text: str) -> tuple[TimedWord, ...]:
@@ -80,6 +103,8 @@ class ScriptedEngine:
 
     async def transcribe(self, request: TranscribeRequest) -> Hypothesis:
         self._calls += 1
+        if self._script.poison and is_poisoned(request.audio):
+            _die(self._script.poison)
         await asyncio.sleep(self._script.delay_s)
         if self._calls == self._script.failing_call or 0 < self._script.failing_from <= self._calls:
             raise EngineError("the script says that this decode fails")
@@ -103,6 +128,7 @@ def script_from(environ: Mapping[str, str]) -> EngineScript:
         failing_call=_number(environ, "FAIL_AFTER"),
         failing_from=_number(environ, "FAIL_FROM"),
         deadly_call=_number(environ, "DIES_AFTER"),
+        poison=environ.get("SCRIPTED_ENGINE_POISON", ""),
         boots=environ.get("SCRIPTED_ENGINE_BOOT") != "fail",
         boot_s=_number(environ, "BOOT_MS") / 1000,
     )

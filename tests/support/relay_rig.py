@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from common.checkpoint import Checkpoint
 from common.errors import NoWorker, VoxshardError
 from common.events import Event, Failed, SessionOptions
+from gateway.death import Death
 from gateway.hold import Beginning, Registry
 from gateway.metrics import GatewayMetrics
 from gateway.registry.base import PinHolder
@@ -33,6 +34,7 @@ class Placed:
     told: list[object] = field(default_factory=list)
     heard: bytes = b""
     closed: bool = False
+    suspects: tuple[int, ...] | None = None
 
     def audio(self, first: int, pcm: bytes) -> None:
         self.told.append((first, first + len(pcm) // 2))
@@ -43,6 +45,9 @@ class Placed:
 
     def configure(self, options: SessionOptions) -> None:
         self.told.append(options)
+
+    def suspect(self, segments: tuple[int, ...]) -> None:
+        self.suspects = segments
 
     def close(self) -> None:
         self.closed = True
@@ -60,6 +65,7 @@ class Workers:
         if not self.ready:
             raise NoWorker()
         worker = next((worker for worker in self.ready if worker != avoid), self.ready[0])
+        session.strikes.decoding(())
         self.placed.append(Placed(worker, epoch, session.checkpoint, options))
         return self.placed[-1]
 
@@ -166,9 +172,12 @@ class RelayRig:
         self.records = Records()
         self.client = Client()
         self.clock = ManualClock()
+        self.eta_s: int | None = None
         self.metrics = GatewayMetrics("0")
         registry = Registry(self.pins, self.records)
-        self.services = RelayServices(self.workers, registry, self.metrics, self.clock, PATIENCE_S)
+        self.services = RelayServices(
+            self.workers, registry, self.metrics, self.clock, PATIENCE_S, lambda: self.eta_s
+        )
         self.relay = SessionRelay(beginning, SessionOptions(), self.client, self.services)
         self.relay.start()
 
@@ -190,13 +199,18 @@ class RelayRig:
     def speak(self, samples: int) -> None:
         self.relay.audio(bytes(2 * samples))
 
-    def lose(self) -> None:
+    def lose(self) -> Death:
         """The worker of the moment dies."""
         if self.now.worker in self.workers.ready:
             self.workers.ready.remove(self.now.worker)
+        death = Death()
+        if self.relay.strikes.lost(death):
+            death.when_known(self.relay.cause_known)
         self.relay.worker_lost()
+        return death
 
     def fail(self, error: type[VoxshardError]) -> None:
+        self.relay.strikes.refused(error.code)
         self.relay.event(Failed(error.code, error().text))
 
     def metric(self, name: str, **labels: str) -> float | None:

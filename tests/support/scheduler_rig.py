@@ -12,6 +12,7 @@ import numpy as np
 from tests.support.clock import ManualClock
 from tests.support.held_engine import HeldEngine
 from worker.engines.base import Gather, Hypothesis, TranscribeRequest
+from worker.in_decode import InDecode
 from worker.metrics import WorkerMetrics
 from worker.pipeline.effects import Decode, DecodeKind
 from worker.scheduler.runner import DecodeScheduler
@@ -20,8 +21,12 @@ from worker.scheduler.runner import DecodeScheduler
 class Owner:
     """A session that gives its decodes' lengths for audio and keeps what comes back."""
 
-    def __init__(self, *, ended: bool = False) -> None:
+    def __init__(self, *, ended: bool = False, suspects: tuple[int, ...] = ()) -> None:
         self.ended = ended
+        self.said: list[tuple[int, ...]] = []
+        """The segments that the engine has, whenever that was said."""
+        self.in_decode = InDecode(self.said.append)
+        self.in_decode.suspects = suspects
         self.texts: list[tuple[DecodeKind, str]] = []
         self.failed: list[Decode] = []
 

@@ -20,7 +20,7 @@ DecodeKey: TypeAlias = tuple[Owner, DecodeKind, int]
 
 @dataclass(frozen=True, slots=True)
 class Queued(Generic[Owner]):
-    """A request for `owner` (a session), made at the time `asked_at` (seconds); see `Decode`."""
+    """A request for `owner` (a session), made at the time `asked_at` (seconds); see `Decode`, `InDecode`."""
 
     owner: Owner
     kind: DecodeKind
@@ -29,6 +29,7 @@ class Queued(Generic[Owner]):
     end: int
     asked_at: float
     foreseen: bool = False
+    suspect: bool = False
 
     @property
     def key(self) -> DecodeKey[Owner]:
@@ -57,11 +58,18 @@ class DecodeQueue(Generic[Owner]):
         return replaced
 
     def pop(
-        self, running: Container[DecodeKey[Owner]] = (), least: DecodeKind = DecodeKind.PARTIAL
+        self,
+        running: Container[DecodeKey[Owner]] = (),
+        least: DecodeKind = DecodeKind.PARTIAL,
+        *,
+        suspects: bool = True,
     ) -> Queued[Owner] | None:
-        """The best request now, taken out; none whose predecessor is still `running`, none below `least`."""
+        """The best request now, taken out; none whose predecessor is still `running`, none below `least`, and
+        of a suspect only if one may be taken."""
         waiting = (
-            entry for key, entry in self._entries.items() if entry.kind <= least and key not in running
+            entry
+            for key, entry in self._entries.items()
+            if entry.kind <= least and key not in running and (suspects or not entry.suspect)
         )
         request = min(waiting, key=_rank, default=None)
         if request is not None:
@@ -77,7 +85,7 @@ class DecodeQueue(Generic[Owner]):
         old = self._entries.pop((owner, DecodeKind.SPECULATIVE, segment), None)
         if old is None:
             return False
-        self.push(Queued(owner, DecodeKind.FINAL, segment, old.start, old.end, asked_at, foreseen=True))
+        self.push(replace(old, kind=DecodeKind.FINAL, asked_at=asked_at, foreseen=True))
         return True
 
     def withdraw(self, owner: Owner, kind: DecodeKind, segment: int) -> None:

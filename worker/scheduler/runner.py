@@ -11,6 +11,7 @@ from typing import Final, Protocol
 
 from common.clock import Clock
 from worker.engines.base import EngineDead, EngineError, Hypothesis, SegmentEngine, TranscribeRequest
+from worker.in_decode import InDecode
 from worker.metrics import WorkerMetrics
 from worker.pipeline.effects import Decode, DecodeKind
 from worker.scheduler.decode_queue import DecodeKey, DecodeQueue, Queued
@@ -26,6 +27,11 @@ MAX_FAILURES_IN_A_ROW: Final = 3
 
 class DecodeOwner(Hashable, Protocol):
     """A session as the scheduler sees it."""
+
+    @property
+    def in_decode(self) -> InDecode:
+        """Is told what the engine is given, and what it has answered; not what it has died of."""
+        ...
 
     def begun(self, decode: Decode) -> tuple[Decode, TranscribeRequest] | None:
         """The decode with all that it can hear by now, and its audio; None if the session has ended."""
@@ -45,13 +51,23 @@ class DecodeScheduler:
         self._wake = asyncio.Event()
         self._pressing = asyncio.Event()
         self._running: dict[DecodeKey[DecodeOwner], asyncio.Task[None]] = {}
+        # One at a time: if the worker dies of it, it is known which one it was.
+        self._suspect: DecodeKey[DecodeOwner] | None = None
         self._failures = 0
         self._gathering = Gathering()
         self.decodes = 0
 
     def submit(self, owner: DecodeOwner, decode: Decode) -> None:
         asked_at = self._clock.now()
-        request = Queued(owner, decode.kind, decode.segment, decode.start, decode.end, asked_at)
+        request = Queued(
+            owner,
+            decode.kind,
+            decode.segment,
+            decode.start,
+            decode.end,
+            asked_at,
+            suspect=decode.segment in owner.in_decode.suspects,
+        )
         for replaced in self._queue.push(request):
             self._metrics.superseded(replaced.kind)
         self._wake.set()
@@ -87,8 +103,10 @@ class DecodeScheduler:
                 room = await self._engine.room()
                 self._wake.clear()
                 self._begin_best(decodes, min(room, self._free()))
-                # So that what was just begun counts when the engine is asked for room again.
-                await asyncio.sleep(0)
+                # What was just begun is told in one turn and with the engine in the next; only then is the
+                # engine asked for room again.
+                for _ in range(2):
+                    await asyncio.sleep(0)
 
     async def _gather(self) -> None:
         """Let requests come together that nobody waits for yet; a final does not wait with them."""
@@ -118,10 +136,15 @@ class DecodeScheduler:
         decode = Decode(request.kind, request.segment, request.start, request.end, request.foreseen)
         begun = request.owner.begun(decode)
         if begun is None:
+            # Somebody else may have its place.
+            self._wake.set()
             return
+        request.owner.in_decode.begun(request.segment)
         work = self._decode(request.owner, *begun)
         task = decodes.create_task(work, name=f"decode:{request.kind.name.lower()}")
         self._running[request.key] = task
+        if request.suspect:
+            self._suspect = request.key
         task.add_done_callback(partial(self._done, request.key))
 
     def _free(self) -> int:
@@ -132,23 +155,36 @@ class DecodeScheduler:
         after another: what a newer one would replace is not begun beside it."""
         taken: list[Queued[DecodeOwner]] = []
         running = dict.fromkeys(self._running)
-        while len(taken) < count and (request := self._queue.pop(running, least)) is not None:
+        suspects = self._suspect is None
+        while (
+            len(taken) < count and (request := self._queue.pop(running, least, suspects=suspects)) is not None
+        ):
             taken.append(request)
             running[request.key] = None
+            suspects = suspects and not request.suspect
         if taken and len(taken) == count and len(self._queue):
             self._wake.set()
         return taken
 
     def _done(self, key: DecodeKey[DecodeOwner], _: asyncio.Task[None]) -> None:
         del self._running[key]
+        if key == self._suspect:
+            self._suspect = None
         self._wake.set()
 
     def _abort(self, key: DecodeKey[DecodeOwner]) -> None:
         # An engine that cannot abort would go on all the same, and its text is better than none.
         if self._engine.capabilities.can_abort and (task := self._running.get(key)) is not None:
-            task.cancel()
+            self._give_up(key, task)
+
+    def _give_up(self, key: DecodeKey[DecodeOwner], task: asyncio.Task[None]) -> None:
+        if not task.cancelling() and task.cancel():
+            owner, _, segment = key
+            owner.in_decode.over(segment)
 
     async def _decode(self, owner: DecodeOwner, decode: Decode, wanted: TranscribeRequest) -> None:
+        # What the engine may die of has to be on its way to the gateway before.
+        await asyncio.sleep(0)
         begun_at = self._clock.now()
         try:
             hypothesis = await self._transcribe(wanted)
@@ -177,6 +213,7 @@ class DecodeScheduler:
         self._metrics.busy("decode", hypothesis.busy_s)
         for stage, seconds in hypothesis.stages:
             self._metrics.stage(stage, seconds)
+        owner.in_decode.over(decode.segment)
         owner.decoded(decode, hypothesis)
 
     def _on_failure(self, owner: DecodeOwner, decode: Decode, error: EngineError) -> None:
@@ -184,6 +221,7 @@ class DecodeScheduler:
         log.error(
             "decode failed", extra={"kind": decode.kind.name, "in_a_row": self._failures}, exc_info=error
         )
+        owner.in_decode.over(decode.segment)
         owner.decode_failed(decode)
         if self._failures >= MAX_FAILURES_IN_A_ROW:
             raise EngineDead(f"{self._failures} decodes in a row failed") from error

@@ -21,8 +21,11 @@ def test_index_settings_and_parent_come_from_the_command_line(
     settings = load_settings({"workers": 5, "run_dir": tmp_path}, {})
     file = tmp_path / "settings.json"
     file.write_text(settings.model_dump_json())
-    monkeypatch.setattr(sys, "argv", ["worker", "--index", "3", "--settings", str(file), "--parent", "4711"])
-    assert child_arguments("worker") == ChildArguments(3, settings, 4711)
+    argv = ["worker", "--index", "3", "--settings", str(file), "--parent", "4711"]
+    monkeypatch.setattr(sys, "argv", argv)
+    assert child_arguments("worker") == ChildArguments(3, settings, 4711, "")
+    monkeypatch.setattr(sys, "argv", [*argv, "--incarnation", "5f"])
+    assert child_arguments("worker").incarnation == "5f"
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from common.link import (
     MAX_PAYLOAD_BYTES,
     PAYLOADS,
     Credit,
+    Decoding,
     Frame,
     FrameDecoder,
     FrameType,
@@ -36,6 +37,7 @@ from common.link import (
     Nothing,
     Open,
     Opened,
+    Suspects,
     encode,
     encode_audio,
 )
@@ -44,13 +46,14 @@ OPTIONS: Final = SessionOptions(
     "en", ("vllm",), (("a", "b"),), (ScheduleStep(5_000, 300), ScheduleStep(None, 100))
 )
 MESSAGES: Final[dict[FrameType, msgspec.Struct]] = {
-    FrameType.HELLO: Hello(LINK_VERSION, "gateway-0", 7, "http://127.0.0.1:9400/metrics"),
+    FrameType.HELLO: Hello(LINK_VERSION, "0", 7, "http://h/metrics", "5f", "http://h/ends", 2.5),
     FrameType.OPEN: Open("call", OPTIONS, ORIGIN),
     FrameType.CONFIGURE: NewOptions(OPTIONS),
     FrameType.COMMIT: Nothing(),
     FrameType.STOP: Nothing(),
     FrameType.CLOSE: Nothing(),
     FrameType.PING: Nothing(),
+    FrameType.SUSPECTS: Suspects((3,)),
     FrameType.OPENED: Opened(64_000),
     FrameType.CREDIT: Credit(8_000),
     FrameType.SPEECH: SpeechStarted(0, 512),
@@ -61,6 +64,7 @@ MESSAGES: Final[dict[FrameType, msgspec.Struct]] = {
     FrameType.STOPPED: Stopped(12_000),
     FrameType.FAILED: Failed("internal", "internal error"),
     FrameType.LOAD: Load(True, 3, 1, 20, 12_345, None),
+    FrameType.DECODING: Decoding((3, 4)),
 }
 UINT32: Final = st.integers(0, 2**32 - 1)
 UINT16: Final = st.integers(0, 2**16 - 1)

@@ -1,4 +1,4 @@
-"""Records without logic: events, checkpoint, clock, buckets."""
+"""Records without logic: events, ends, checkpoint, clock, buckets."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 
 from common.checkpoint import ORIGIN, Checkpoint
 from common.clock import Clock, MonotonicClock, UnixClock
+from common.ends import ChildEnd, Ends
 from common.events import (
     Audio,
     Command,
@@ -48,6 +49,11 @@ def test_what_travels_on_the_link_comes_back_equal(record: msgspec.Struct) -> No
 @pytest.mark.parametrize("record", [*get_args(Command), *get_args(Event), Checkpoint, SessionOptions])
 def test_records_cannot_be_changed(record: type[msgspec.Struct]) -> None:
     assert record.__struct_config__.frozen
+
+
+def test_what_a_supervisor_tells_comes_back_equal() -> None:
+    ends = Ends(("5f",), (ChildEnd("60", "was ended by SIGSEGV", by_itself=True),))
+    assert msgspec.json.decode(msgspec.json.encode(ends), type=Ends) == ends
 
 
 def test_equal_commands_are_equal() -> None:

@@ -16,6 +16,7 @@ from gateway.boot import BootFailed
 from gateway.connection import Request
 from gateway.entrance import let_in, make_doors
 from gateway.hold import Registry
+from gateway.limits_watch import TimeLimits
 from gateway.live import LiveConnection
 from gateway.live_services import LiveServices
 from gateway.live_sessions import LiveSessions
@@ -47,9 +48,10 @@ class Closed:
 
 def services() -> LiveServices:
     clock, metrics = ManualClock(), GatewayMetrics("0")
-    relay = RelayServices(Workers(), Registry(Pins(), Records()), metrics, clock, 60)
+    relay = RelayServices(Workers(), Registry(Pins(), Records()), metrics, clock, 60, lambda: None)
     tokens = ResumeTokens(lambda: ["seed"], clock.now)
-    return LiveServices(relay, LiveSessions(metrics), metrics, clock, tokens, SessionOptions(), 60, 30)
+    sessions, limits = LiveSessions(metrics), TimeLimits(60, 600, 14_400)
+    return LiveServices(relay, sessions, metrics, clock, tokens, SessionOptions(), limits, 30)
 
 
 def request(**headers: str) -> Request:

@@ -26,7 +26,6 @@ from common.events import (
 )
 from common.events import Final as FinalEvent
 from gateway.session_log import Order
-from gateway.strikes import MAX_LOSSES
 from tests.support.relay_rig import RelayRig
 
 FINAL = FinalEvent(0, "first", 0, 80, 100, EndpointReason.SILENCE)
@@ -206,37 +205,3 @@ def test_a_session_that_never_began_does_not_wait_for_a_worker() -> None:
     rig.lose()
     assert rig.client.told == [Failed(NoWorker.code, NoWorker().text)]
     assert rig.workers.waiting == []
-
-
-# --- poison ------------------------------------------------------------------------------------
-
-
-def test_a_segment_that_two_engines_failed_at_is_not_given_to_a_third() -> None:
-    rig = opened()
-    rig.fail(EngineFailed)
-    rig.opens()
-    rig.fail(EngineFailed)
-    assert len(rig.workers.placed) == 2
-    assert rig.client.told[-1] == Failed(EngineFailed.code, EngineFailed().text)
-
-
-def test_failures_count_for_each_segment() -> None:
-    rig = opened()
-    rig.speak(150)
-    rig.fail(EngineFailed)
-    rig.opens()
-    rig.relay.settled(SETTLED)
-    rig.fail(EngineFailed)
-    assert len(rig.workers.placed) == 3
-
-
-def test_killed_workers_are_bad_luck_but_not_for_ever() -> None:
-    rig = RelayRig(*map(str, range(MAX_LOSSES + 2)))
-    for _ in range(MAX_LOSSES):
-        rig.opens()
-        rig.lose()
-    assert len(rig.workers.placed) == MAX_LOSSES + 1
-    rig.opens()
-    rig.lose()
-    assert rig.client.told[-1] == "given up"
-    assert len(rig.workers.placed) == MAX_LOSSES + 1

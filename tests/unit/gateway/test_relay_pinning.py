@@ -65,7 +65,9 @@ def test_without_a_worker_the_pin_is_given_back() -> None:
 def test_whatever_goes_wrong_at_the_start_the_pin_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
     rig = RelayRig()
     pins = MemoryPins(MemoryTable(ManualClock()), "self")
-    services = RelayServices(rig.workers, Registry(pins, rig.records), rig.metrics, rig.clock, 60)
+    services = RelayServices(
+        rig.workers, Registry(pins, rig.records), rig.metrics, rig.clock, 60, lambda: None
+    )
 
     def broken(*_: object) -> None:
         raise RuntimeError
@@ -91,7 +93,9 @@ def test_where_no_worker_has_room_the_pin_is_given_back(monkeypatch: pytest.Monk
 def test_with_pins_in_memory_all_that_is_known_at_start_is_raised_by_it() -> None:
     rig = RelayRig()
     pins = MemoryPins(MemoryTable(ManualClock()), "self")
-    services = RelayServices(rig.workers, Registry(pins, rig.records), rig.metrics, rig.clock, 60)
+    services = RelayServices(
+        rig.workers, Registry(pins, rig.records), rig.metrics, rig.clock, 60, lambda: None
+    )
 
     def start() -> None:
         SessionRelay(OTHER, SessionOptions(), Client(), services).start()

@@ -39,6 +39,14 @@ def test_a_session_without_a_worker_says_so_and_keeps_its_audio() -> None:
     assert rig.metric("asr_session_move_seconds_count") == 1
 
 
+def test_it_says_when_a_worker_should_be_back() -> None:
+    rig = RelayRig("0")
+    rig.opens()
+    rig.eta_s = 7
+    rig.lose()
+    assert rig.client.told[-1] == Degraded(round(PATIENCE_S), 7)
+
+
 def test_it_goes_on_waiting_while_none_is_ready() -> None:
     rig = Alone.after(100).rig
     assert rig.workers.serve_waiting() == [False]

@@ -58,3 +58,11 @@ def test_options_go_to_whoever_has_the_session() -> None:
     feed.begin(worker)
     feed.configure(SessionOptions("en"))
     assert worker.told == [SessionOptions("en")]
+
+
+def test_what_is_suspect_goes_to_whoever_has_the_session() -> None:
+    feed, worker = SessionFeed(SessionLog()), placed()
+    feed.suspect((1,))
+    feed.begin(worker)
+    feed.suspect((2,))
+    assert worker.suspects == (2,)

@@ -13,9 +13,13 @@ from common.events import Event, SessionOptions
 from common.link import LINK_VERSION, Frame, FrameType, Hello, Load
 from common.link_transport import LinkTransport
 from gateway.admission import Limits
+from gateway.causes import Causes
+from gateway.lost_workers import LostWorkers
+from gateway.strikes import Strikes
 from gateway.worker_link import WorkerLink
 from gateway.worker_pool import WorkerPool
 from tests.support.aio import run
+from tests.support.clock import ManualClock
 
 LIMITS = Limits(max_lag_ms=1_000, max_speaking=2)
 
@@ -26,6 +30,7 @@ class Session:
 
     def __init__(self, number: int) -> None:
         self.id = f"{number:016x}"
+        self.strikes = Strikes()
 
     def opened(self) -> None: ...
 
@@ -43,6 +48,8 @@ class Session:
 
     def worker_lost(self) -> None: ...
 
+    def cause_known(self) -> None: ...
+
     def broken(self) -> None: ...
 
     def take_up(self) -> bool:
@@ -53,6 +60,7 @@ class Rig:
     """A pool whose links lead to the test. Needs a running loop."""
 
     def __init__(self, *loads: Load) -> None:
+        self._lost = LostWorkers(ManualClock(), Causes())
         self.pool = WorkerPool(Path("/nowhere"), len(loads), lambda: "seed", self._make_link)
         self._opened = 0
         for worker, load in enumerate(loads):
@@ -66,7 +74,7 @@ class Rig:
             self.pool._links[str(worker)] = link
 
     def _make_link(self) -> WorkerLink:
-        return WorkerLink("0", "http://127.0.0.1:1/metrics", LIMITS, lambda: None)
+        return WorkerLink("0", "http://127.0.0.1:1/metrics", LIMITS, lambda: None, self._lost)
 
     def open(self, epoch: int = FIRST_EPOCH, avoid: str | None = None) -> str:
         """The worker that the next session is given."""
@@ -112,5 +120,18 @@ def test_a_session_that_moves_is_never_refused_and_goes_where_it_is_least_bad() 
         assert [rig.open(epoch=2) for _ in range(3)] == ["1", "0", "1"]
         assert rig.open(epoch=2, avoid="0") == "1"
         assert Rig(load(engaged=9)).open(epoch=2, avoid="0") == "0"
+
+    run(scenario())
+
+
+def test_it_counts_who_waits() -> None:
+    async def scenario() -> None:
+        rig = Rig()
+        first, second = Session(1), Session(2)
+        rig.pool.wait(first)
+        rig.pool.wait(second)
+        assert rig.pool.waiting == 2
+        rig.pool.forget(first)
+        assert rig.pool.waiting == 1
 
     run(scenario())

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from worker.process_stat import is_under, process_stat
+from worker.process_stat import is_under, process_age_s, process_stat
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc is Linux' own")
 
@@ -48,3 +48,15 @@ def test_every_process_is_under_itself() -> None:
 def test_a_process_that_does_not_exist_is_under_nobody() -> None:
     assert process_stat(2**22 + 1) is None
     assert not is_under(2**22 + 1, os.getpid())
+
+
+def test_a_process_gets_older() -> None:
+    before = process_age_s(os.getpid())
+    time.sleep(0.05)
+    after = process_age_s(os.getpid())
+    assert before is not None and after is not None
+    assert 0 < before < after
+
+
+def test_what_does_not_exist_has_no_age() -> None:
+    assert process_age_s(2**22 + 1) is None

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from common.capacity import QUIET_AFTER_S
-from common.errors import EngineFailed, Overloaded, SessionInUse
+from common.errors import Overloaded, SessionInUse
 from tests.support.session_rig import Sent, SessionRig
 from tests.support.sound import LOUD, sound
 from worker.session import SessionLife, WorkerSession
@@ -100,15 +100,6 @@ def test_a_sign_of_life_of_a_gateway_keeps_all_its_sessions_and_no_others() -> N
     rig.clock.advance(TIMEOUT_S)
     assert rig.table.evict_silent() == [silent]
     assert rig.table.ids() == ["one", "two"]
-
-
-def test_a_dead_engine_is_told_to_everybody() -> None:
-    rig = Rig()
-    added = [rig.add(name, "link") for name in ("one", "two")]
-    rig.table.fail_all(EngineFailed())
-    assert [sent.failure for _, sent in added] == ["engine_failed"] * 2
-    assert [session.life for session, _ in added] == [SessionLife.FAILED] * 2
-    assert len(rig.table) == 0
 
 
 def test_speaking_sessions_are_those_with_an_open_segment() -> None:

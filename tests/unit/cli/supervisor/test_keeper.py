@@ -12,12 +12,14 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from cli.supervisor.child import ChildSpec, Role
+from cli.supervisor.ends import EndBook
 from cli.supervisor.keeper import Keeper, Surroundings
 from cli.supervisor.metrics import SupervisorMetrics
 from cli.supervisor.notify_socket import open_notify_socket
 from cli.supervisor.policy import ChildLife, ChildState, Halt
 from common.backoff import Backoff
 from common.clock import MonotonicClock
+from common.ends import Ends
 from tests.support.children import (
     EXIT_AT_ONCE,
     NEVER_READY,
@@ -46,7 +48,8 @@ async def surroundings(folder: Path) -> AsyncIterator[Surroundings]:
     path = folder / "notify.sock"
     async with open_notify_socket(path) as notify, asyncio.timeout(10):
         metrics = SupervisorMetrics(CollectorRegistry())
-        yield Surroundings(child_environ(path), notify, metrics, MonotonicClock(), boot_limit_s=60.0)
+        environ = child_environ(path)
+        yield Surroundings(environ, notify, metrics, EndBook(), MonotonicClock(), boot_limit_s=60.0)
 
 
 def keeper_of(argv: tuple[str, ...], around: Surroundings) -> Keeper:
@@ -68,7 +71,10 @@ def restarts(around: Surroundings) -> float | None:
 def test_child_that_exits_before_it_is_ready_halts(tmp_path: Path) -> None:
     async def scenario() -> Halt:
         async with surroundings(tmp_path) as around:
-            return await keeper_of(python(EXIT_AT_ONCE), around).run()
+            halt = await keeper_of(python(EXIT_AT_ONCE), around).run()
+            [end] = around.ends.view.ended
+            assert (end.how, end.by_itself) == ("exited with code 5", True)
+            return halt
 
     assert asyncio.run(scenario()) == Halt("worker-0 exited with code 5; it was never ready")
 
@@ -84,7 +90,9 @@ def test_child_that_takes_too_long_to_boot_is_ended_and_halts(tmp_path: Path) ->
 def test_program_that_cannot_be_started_halts(tmp_path: Path) -> None:
     async def scenario() -> Halt:
         async with surroundings(tmp_path) as around:
-            return await keeper_of(("/nowhere/at-all",), around).run()
+            halt = await keeper_of(("/nowhere/at-all",), around).run()
+            assert around.ends.view == Ends()
+            return halt
 
     halt = asyncio.run(scenario())
     assert halt.message.startswith("worker-0 could not be started (No such file or directory)")
@@ -102,7 +110,10 @@ def test_killed_child_is_started_again_and_counted(tmp_path: Path) -> None:
             await wait_until(lambda: keeper.pid not in (None, first))
             await wait_until(lambda: keeper.state is ChildState.READY)
             assert (keeper.restarts, restarts(around)) == (1, 1.0)
+            [end], [_] = around.ends.view.ended, around.ends.view.running
+            assert (end.how, end.by_itself) == ("was ended by SIGKILL", False)
             await stop(keeper, running)
+            assert around.ends.view == Ends((), (end,))
 
     asyncio.run(scenario())
 
@@ -116,6 +127,19 @@ def test_child_that_never_boots_again_halts_after_five_tries(tmp_path: Path) -> 
     halt, count = asyncio.run(scenario())
     assert "failed to boot 5 times in a row" in halt.message
     assert count == 5
+
+
+def test_a_child_is_told_what_it_is_called_in_the_list_of_ends(tmp_path: Path) -> None:
+    name = tmp_path / "name"
+    script = "import pathlib, sys; pathlib.Path(sys.argv[1]).write_text(' '.join(sys.argv[2:]))"
+
+    async def scenario() -> str:
+        async with surroundings(tmp_path) as around:
+            await keeper_of(python(script, str(name)), around).run()
+            return around.ends.view.ended[0].incarnation
+
+    incarnation = asyncio.run(scenario())
+    assert name.read_text() == f"--incarnation {incarnation}"
 
 
 def test_stopped_child_is_gone_with_all_it_started(tmp_path: Path) -> None:

@@ -6,10 +6,12 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
 
 from cli.supervisor.child import ChildSpec, Role
+from cli.supervisor.ends import EndBook
 from cli.supervisor.keeper import Keeper, Surroundings
 from cli.supervisor.metrics import SupervisorMetrics
 from cli.supervisor.notify_socket import open_notify_socket
@@ -17,6 +19,7 @@ from cli.supervisor.ops import routes
 from cli.supervisor.policy import ChildState, Halt
 from cli.supervisor.supervisor import Supervisor
 from common.clock import MonotonicClock
+from common.ends import Ends
 from common.ops_server import Route
 from tests.support.children import EXIT_AT_ONCE, NEVER_READY, child_environ, python, wait_gone, wait_until
 
@@ -55,9 +58,11 @@ async def supervised(
     announced = asyncio.Event()
     async with open_notify_socket(path) as notify, asyncio.timeout(10):
         metrics = SupervisorMetrics(CollectorRegistry())
-        around = Surroundings(child_environ(path), notify, metrics, MonotonicClock(), boot_limit_s=60.0)
+        ends = EndBook()
+        environ = child_environ(path)
+        around = Surroundings(environ, notify, metrics, ends, MonotonicClock(), boot_limit_s=60.0)
         supervisor = Supervisor([Keeper(each, around) for each in specs], announced.set)
-        yield supervisor, routes(supervisor, metrics), announced
+        yield supervisor, routes(supervisor, metrics, ends), announced
 
 
 def test_gateways_come_after_all_workers_and_go_before_them(tmp_path: Path) -> None:
@@ -96,6 +101,8 @@ def test_ops_routes_tell_the_state_of_every_child(tmp_path: Path) -> None:
                 ("gateway-0", "ready"),
             ]
             assert {child["pid"] for child in children} == {keeper.pid for keeper in supervisor.keepers}
+            ends = msgspec.json.decode(routes["/ends"]().body, type=Ends)
+            assert (len(ends.running), ends.ended) == (2, ())
             page = routes["/metrics"]().body.decode()
             assert 'asr_supervisor_children{role="worker",state="ready"} 1.0' in page
             assert 'asr_supervisor_children{role="worker",state="starting"} 0.0' in page

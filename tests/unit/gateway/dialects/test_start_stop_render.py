@@ -14,6 +14,7 @@ from common.events import (
     Acked,
     Committed,
     Configured,
+    Degraded,
     EndpointReason,
     Event,
     Failed,
@@ -220,6 +221,13 @@ def test_every_error_is_said_with_its_code_and_whether_to_try_again(error: type[
             "retryable": error.retryable,
             "seq": 1,
         }
+    ]
+
+
+def test_what_is_known_of_a_worker_to_come_is_said() -> None:
+    assert said(Degraded(120), Degraded(120, 7)) == [
+        {"event": "degraded", "keeps_s": 120, "seq": 1},
+        {"event": "degraded", "keeps_s": 120, "eta_s": 7, "seq": 2},
     ]
 
 

@@ -199,3 +199,19 @@ def test_what_is_queued_leaves_once_in_order_or_was_replaced(pushed: list[Queued
 @given(st.lists(requests, max_size=60))
 def test_its_length_is_bounded_by_owners_kinds_and_segments(pushed: list[Queued[str]]) -> None:
     assert len(queue_of(*pushed)) <= 3 * len(DecodeKind) * 2
+
+
+def test_a_suspect_is_taken_only_when_one_may_be() -> None:
+    suspect, other = replace(request(FINAL, 1), suspect=True), request(PARTIAL, 2, owner="b")
+    queue = queue_of(suspect, other)
+    assert queue.pop(suspects=False) == other
+    assert queue.pop(suspects=False) is None
+    assert queue.pop() == suspect
+
+
+def test_a_speculation_of_a_suspect_stays_one_when_it_is_wanted_as_the_final() -> None:
+    queue = queue_of(replace(request(SPECULATIVE, 1), suspect=True))
+    assert queue.promote("a", 0, 2)
+    assert queue.pop(suspects=False) is None
+    taken = queue.pop()
+    assert taken is not None and (taken.kind, taken.suspect, taken.foreseen) == (FINAL, True, True)

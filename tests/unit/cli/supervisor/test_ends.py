@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from cli.supervisor import ends
+from cli.supervisor.ends import EndBook, ended_by_itself
+from common.ends import ChildEnd, Ends
+
+
+@pytest.mark.parametrize("code", [0, -signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT])
+def test_who_was_told_to_end_or_was_killed_did_not_do_it_itself(code: int) -> None:
+    assert not ended_by_itself(code)
+
+
+@pytest.mark.parametrize("code", [1, 3, 4, 255, -signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS, -64])
+def test_every_other_end_is_its_own(code: int) -> None:
+    assert ended_by_itself(code)
+
+
+def test_a_process_runs_until_it_has_ended() -> None:
+    book = EndBook()
+    first, second = book.begins(), book.begins()
+    assert book.view == Ends((first, second), ())
+    book.ended(first, -signal.SIGSEGV)
+    assert book.view == Ends((second,), (ChildEnd(first, "was ended by SIGSEGV", True),))
+
+
+def test_the_first_word_counts() -> None:
+    book = EndBook()
+    incarnation = book.begins()
+    book.ended(incarnation, 4)
+    view = book.view
+    book.ended(incarnation, None)
+    assert book.view == view
+
+
+def test_of_what_never_ran_to_its_end_nothing_is_told() -> None:
+    book = EndBook()
+    book.ended(book.begins(), None)
+    assert book.view == Ends()
+
+
+def test_old_ends_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ends, "_KEPT", 2)
+    book = EndBook()
+    names = [book.begins() for _ in range(3)]
+    for name in names:
+        book.ended(name, 1)
+    assert [end.incarnation for end in book.view.ended] == names[1:]

@@ -1,0 +1,13 @@
+from __future__ import annotations
+
+from gateway.death import Cause, Death
+
+
+def test_all_who_wait_are_told_once_and_the_first_word_counts() -> None:
+    death, told = Death(), list[str]()
+    death.when_known(lambda: told.append("one"))
+    death.when_known(lambda: told.append("two"))
+    assert (death.cause, told) == (None, [])
+    for cause in (Cause.ITSELF, Cause.OUTSIDE):
+        death.known(cause)
+        assert (death.cause, told) == (Cause.ITSELF, ["one", "two"])
