@@ -55,6 +55,8 @@ def _numbered(connection: list[Message]) -> Found:
     for expected, message in enumerate(connection, start=1):
         if message.seq != expected:
             yield Law.NUMBERED, f"message {expected} has seq {message.seq}"
+        if message.event == "resumed" and expected > 1:
+            yield Law.NUMBERED, f"message {expected} resumes a session on a connection that had begun"
         if message.event in _BEGINNINGS:
             session, worker = message.session_id, message.worker
         elif message.event == "moved":

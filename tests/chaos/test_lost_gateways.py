@@ -30,7 +30,7 @@ def test_no_history_shows_that_gateways_were_killed(show: Show) -> None:
         plan = Plan(workers=2, gateways=3, proxied=True, flags=flags, environ=SIZE.environ)
         with Deployment(plan) as deployment, Nginx(deployment.gateway_ports) as nginx:
             run = run_under(deployment, trouble, GATEWAYS.killing_s, front=nginx.url, client=stream)
-        calm = undisturbed.result()
+        calm = transcript(undisturbed.result())
     violations = verdict(run)
     show([("blows to gateways", str(len(run.blows))), *resume_rows(run, len(violations))])
     assert violations[:_SHOWN] == []
