@@ -33,9 +33,9 @@ def test_no_history_shows_that_all_processes_were_restarted(show: Show) -> None:
         return []
 
     with RedisServer() as redis, calm_session(GATEWAYS.restart_s) as undisturbed:
-        flags = ("--redis-url", redis.url)
-        plan = Plan(workers=_WORKERS, gateways=_GATEWAYS, proxied=True, flags=flags, environ=SIZE.environ)
-        with Deployment(plan) as deployment, Nginx(deployment.gateway_ports) as nginx:
+        flags = ("--proxied", "--redis-url", redis.url)
+        plan = Plan(workers=_WORKERS, gateways=_GATEWAYS, flags=flags, environ=SIZE.environ)
+        with Deployment(plan) as deployment, Nginx(deployment.live_urls) as nginx:
             run = run_under(deployment, trouble, GATEWAYS.restart_s, front=nginx.url, client=stream)
         calm = transcript(undisturbed.result())
     violations, resumed, [restarted] = verdict(run), all_resumes(run), found
