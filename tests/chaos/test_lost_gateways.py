@@ -26,9 +26,9 @@ def test_no_history_shows_that_gateways_were_killed(show: Show) -> None:
         return await kill(deployment, rng, GATEWAYS.kills, GATEWAYS.killing_s, GATEWAY)
 
     with RedisServer() as redis, calm_session(GATEWAYS.killing_s) as undisturbed:
-        flags = ("--redis-url", redis.url)
-        plan = Plan(workers=2, gateways=3, proxied=True, flags=flags, environ=SIZE.environ)
-        with Deployment(plan) as deployment, Nginx(deployment.gateway_ports) as nginx:
+        flags = ("--proxied", "--redis-url", redis.url)
+        plan = Plan(workers=2, gateways=3, flags=flags, environ=SIZE.environ)
+        with Deployment(plan) as deployment, Nginx(deployment.live_urls) as nginx:
             run = run_under(deployment, trouble, GATEWAYS.killing_s, front=nginx.url, client=stream)
         calm = transcript(undisturbed.result())
     violations = verdict(run)

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
+from urllib.parse import urlsplit
 
 from common.process import end_with_parent
 from tests.support.ports import free_ports
@@ -64,9 +65,9 @@ class NoNginx(Exception):
 class Nginx:
     """From `with` until the block is left."""
 
-    def __init__(self, gateway_ports: Sequence[int]) -> None:
+    def __init__(self, gateway_urls: Sequence[str]) -> None:
         [self._port] = free_ports(1)
-        self._gateway_ports = gateway_ports
+        self._gateway_urls = gateway_urls
         self._folder = Path(tempfile.mkdtemp(prefix="voxshard-nginx-"))
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -108,7 +109,9 @@ class Nginx:
             time.sleep(0.01)
 
     def _config(self) -> str:
-        servers = "\n        ".join(f"server 127.0.0.1:{port} max_fails=0;" for port in self._gateway_ports)
+        servers = "\n        ".join(
+            f"server {urlsplit(url).netloc} max_fails=0;" for url in self._gateway_urls
+        )
         return _CONFIG.format(folder=self._folder, port=self._port, servers=servers)
 
     def close(self) -> None:
