@@ -130,7 +130,7 @@ def _gateways() -> Gateways:
     return Gateways(
         kills=int(given("CHAOS_GATEWAY_KILLS", "4")),
         seconds_per_kill=float(given("CHAOS_SECONDS_PER_GATEWAY_KILL", "6")),
-        restart_s=float(given("CHAOS_RESTART_S", "75")),
+        restart_s=float(given("CHAOS_RESTART_S", "45")),
     )
 
 
