@@ -6,17 +6,16 @@ import asyncio
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import zip_longest
 
 from tests.chaos.conduct import at, length_ms
-from tests.chaos.history import History
+from tests.chaos.figures import Run
+from tests.chaos.history import History, Sentence
 from tests.chaos.provenance import Finder, Window
 from tests.chaos.recorder import record
 from tests.chaos.script import Script
 from tests.chaos.size import SIZE
 from tests.support.processes import Deployment, Plan
-
-Transcript = list[tuple[Window | None, int, int, int, str]]
-"""Of each sentence: which part of the audio its text is of, start, end, endpoint and reason."""
 
 
 @contextmanager
@@ -27,16 +26,17 @@ def calm_session(seconds: float) -> Iterator[Future[History]]:
         yield pool.submit(asyncio.run, record(at(deployment.url), script))
 
 
-def transcript(history: History) -> Transcript:
-    """Sessions say different things at the same times: undisturbed ones have the same transcript."""
-    finder = Finder(history.script)
-    return [
-        (
-            finder.window_of(sentence.text, sentence.start),
-            sentence.start,
-            sentence.end,
-            sentence.endpoint,
-            sentence.reason,
-        )
-        for sentence in history.locked
-    ]
+def differences(run: Run, calm: History) -> Iterator[str]:
+    """Sessions say different things at the same times: what they come back as is the same, but for the words."""
+    expected = [_heard(calm, sentence) for sentence in calm.locked]
+    for history in run.histories:
+        found = [_heard(history, sentence) for sentence in history.locked]
+        for number, (one, other) in enumerate(zip_longest(found, expected)):
+            if one != other:
+                yield f"session {history.script.number}, sentence {number}: {one}, undisturbed {other}"
+
+
+def _heard(history: History, sentence: Sentence) -> tuple[Window | None, int, int, int, str]:
+    """Which part of the audio its text is of; start, end, endpoint and reason."""
+    window = Finder(history.script).window_of(sentence.text, sentence.start)
+    return window, sentence.start, sentence.end, sentence.endpoint, sentence.reason

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from tests.chaos.calm import calm_session, transcript
+from tests.chaos.calm import calm_session, differences
 from tests.chaos.conduct import limit_s, run_under, verdict
 from tests.chaos.conftest import Show
 from tests.chaos.resumes import all_resumes, resume_rows
@@ -30,12 +30,12 @@ def test_no_history_shows_that_gateways_were_killed(show: Show) -> None:
         plan = Plan(workers=2, gateways=3, flags=flags, environ=SIZE.environ)
         with Deployment(plan) as deployment, Nginx(deployment.live_urls) as nginx:
             run = run_under(deployment, trouble, GATEWAYS.killing_s, front=nginx.url, client=stream)
-        calm = transcript(undisturbed.result())
+        calm = undisturbed.result()
     violations = verdict(run)
     show([("blows to gateways", str(len(run.blows))), *resume_rows(run, len(violations))])
     assert violations[:_SHOWN] == []
     assert all(history.stopped for history in run.histories)
-    assert [history.script.number for history in run.histories if transcript(history) != calm] == []
+    assert list(differences(run, calm))[:_SHOWN] == []
     # All, but for those at the end whose turn came while no gateway was ready.
     assert len(run.blows) > 0.9 * GATEWAYS.kills - 1
     assert all_resumes(run)
