@@ -27,7 +27,7 @@ def calm_session(seconds: float) -> Iterator[Future[History]]:
 
 
 def differences(run: Run, calm: History) -> Iterator[str]:
-    """Sessions say different things at the same times: what they come back as is the same, but for the words."""
+    """Sessions say different things at the same times: they come back the same, but for the words."""
     expected = [_heard(calm, sentence) for sentence in calm.locked]
     for history in run.histories:
         found = [_heard(history, sentence) for sentence in history.locked]
