@@ -10,7 +10,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
-from common.audio import pcm16_samples, seconds_to_samples
+from common.audio import pcm16_samples, samples_to_ms, seconds_to_samples
 from common.timeline import AudioTimeline
 
 COMMIT: Final = "COMMIT"
@@ -98,9 +98,11 @@ class Replay:
         """All audio before sample `ack` is."""
         self._audio.trim(min(ack, self._told))
 
-    def answered(self) -> None:
-        """The oldest COMMIT was, if there is one."""
-        if self._commands_told and self._commands[0].text == COMMIT:
+    def answered(self, heard_ms: int) -> None:
+        """The oldest COMMIT was, if it was given within the audio that the answer tells about: a gateway that
+        is to end locks what was said without being asked."""
+        oldest = self._commands[0] if self._commands_told else None
+        if oldest is not None and oldest.text == COMMIT and samples_to_ms(oldest.position) <= heard_ms:
             self._commands.popleft()
             self._commands_told -= 1
 

@@ -25,7 +25,7 @@ LONGEST_PAUSE_S: Final = 5.0
 # At least, after 1013 that does not say more.
 LATER_S: Final = 1.0
 # One that is lost again within this time goes on counting: nobody resumes in a circle.
-_SETTLED_S: Final = 10.0
+_SETTLED_S: Final = 2.0
 
 
 def is_resumed(loss: StreamError) -> bool:

@@ -180,7 +180,7 @@ class Session:
             case Result():
                 self.replay.settled(message.ack)
                 if message.is_final:
-                    self.replay.answered()
+                    self.replay.answered(message.duration_ms)
             case Acked():
                 self.replay.settled(message.ack)
             case Stopped():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final
 
 from tests.chaos.figures import Run
@@ -25,6 +26,8 @@ _CALM_S: Final = 1.0
 _SLACK_S: Final = 180.0
 
 Trouble = Callable[[Deployment, random.Random], Awaitable[list[Blow]]]
+Client = Callable[[str, Script], Awaitable[History]]
+"""One session at this address, with this script."""
 
 
 def limit_s(seconds: float) -> float:
@@ -32,25 +35,44 @@ def limit_s(seconds: float) -> float:
     return SIZE.arrivals_s + seconds + _SLACK_S
 
 
-def run_under(deployment: Deployment, trouble: Trouble, seconds: float) -> Run:
-    """Raises `TimeoutError`."""
+def length_ms(seconds: float) -> int:
+    """Of each session in a run with so many seconds of trouble."""
+    return round(1000 * (_CALM_S + seconds))
+
+
+def run_under(
+    deployment: Deployment,
+    trouble: Trouble,
+    seconds: float,
+    *,
+    front: str | None = None,
+    client: Client = record,
+) -> Run:
+    """`front`: address of what stands before the gateways, if something does. Raises `TimeoutError`."""
 
     async def bounded() -> Run:
         async with asyncio.timeout(limit_s(seconds)):
-            return await _run_under(deployment, trouble, seconds)
+            return await _run_under(
+                deployment, trouble, seconds, partial(client, at(front or deployment.url))
+            )
 
     return asyncio.run(bounded())
 
 
-async def _run_under(deployment: Deployment, trouble: Trouble, seconds: float) -> Run:
+def at(url: str) -> str:
+    """Where each pause of a script ends a segment."""
+    return f"{url}/?silence_schedule={SCHEDULE}"
+
+
+async def _run_under(
+    deployment: Deployment, trouble: Trouble, seconds: float, session: Callable[[Script], Awaitable[History]]
+) -> Run:
     """`seconds`: for which there is trouble. All sessions live when it begins; they end one after another, as
     they came, while there is still some."""
-    length_ms = round(1000 * (_CALM_S + seconds))
-    url = f"{deployment.url}/?silence_schedule={SCHEDULE}"
 
     async def one(number: int) -> History:
         await asyncio.sleep(number * ARRIVAL_S)
-        return await record(url, Script(number, length_ms))
+        return await session(Script(number, length_ms(seconds)))
 
     async with asyncio.TaskGroup() as tasks:
         sessions = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import dataclass, field
+from typing import Final
 
 import msgspec
 
@@ -21,10 +22,14 @@ class Sentence(msgspec.Struct, frozen=True):
     reason: str
 
 
-class Message(msgspec.Struct, frozen=True):
-    """Any message of the server: an event, or a result (`event` is None)."""
+LOST: Final = "lost"
+"""Event of a client that has lost its connection; no message of the server, and without a number."""
 
-    seq: int
+
+class Message(msgspec.Struct, frozen=True):
+    """Any message of the server: an event, or a result (`event` is None). Or `LOST`, by the client."""
+
+    seq: int = 0
     event: str | None = None
     session_id: str | None = None
     worker: str | None = None
@@ -35,6 +40,7 @@ class Message(msgspec.Struct, frozen=True):
     partial_start_ms: int = 0
     duration_ms: int = 0
     is_final: bool = False
+    ack: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +55,8 @@ class Received:
 class History:
     """`sent_at`: when each frame of the script was on its way, monotonic seconds; shorter than the script
     if the session ended before it. `close_code`: the server's, None if the client closed first, 1006 if
-    nobody said why. `asked_at`: when START was on its way, monotonic seconds.
+    nobody said why. `asked_at`: when START was on its way, monotonic seconds. `transcript`: the texts that
+    the client itself ended with, `failure`: its error, if it is one that keeps them.
     """
 
     script: Script
@@ -58,6 +65,8 @@ class History:
     received: tuple[Received, ...] = field(repr=False)
     close_code: int | None = None
     asked_at: float = 0.0
+    transcript: tuple[str, ...] | None = field(default=None, repr=False)
+    failure: str = ""
 
     @property
     def messages(self) -> tuple[Message, ...]:

@@ -7,13 +7,14 @@ from itertools import pairwise
 from typing import Final
 
 from common.errors import BY_CODE
-from tests.chaos.history import History, Message, Sentence
+from tests.chaos.history import LOST, History, Message, Sentence
 from tests.chaos.provenance import Finder, Window
 from tests.chaos.script import Turn
 from tests.chaos.violations import Law, Violation
 
 # A detector of speech tells borders to some tens of milliseconds.
 TOLERANCE_MS: Final = 40
+_BEGINNINGS: Final = frozenset({"started", "resumed"})
 
 Found = Iterator[tuple[Law, str]]
 
@@ -26,12 +27,37 @@ def check(history: History) -> list[Violation]:
 
 
 def numbered(history: History) -> Found:
-    """From `started` on every message names the session, and the worker that `moved` named last."""
+    """On each connection anew: from `started` or `resumed` on every message names the session, and the worker
+    that `moved` named last."""
+    sessions = set()
+    for connection in _connections(history):
+        yield from _numbered(connection)
+        sessions |= {message.session_id for message in connection if message.event in _BEGINNINGS}
+    if len(sessions) > 1:
+        yield Law.NUMBERED, f"sessions {sessions} are not one"
+
+
+def _connections(history: History) -> Iterator[list[Message]]:
+    """Those that the client heard of anything on."""
+    heard: list[Message] = []
+    for message in history.messages:
+        if heard and (message.event == LOST or message.seq == 1):
+            yield heard
+            heard = []
+        if message.event != LOST:
+            heard.append(message)
+    if heard:
+        yield heard
+
+
+def _numbered(connection: list[Message]) -> Found:
     session, worker = None, None
-    for expected, message in enumerate(history.messages, start=1):
+    for expected, message in enumerate(connection, start=1):
         if message.seq != expected:
             yield Law.NUMBERED, f"message {expected} has seq {message.seq}"
-        if message.event == "started":
+        if message.event == "resumed" and expected > 1:
+            yield Law.NUMBERED, f"message {expected} resumes a session on a connection that had begun"
+        if message.event in _BEGINNINGS:
             session, worker = message.session_id, message.worker
         elif message.event == "moved":
             worker = message.worker
@@ -44,11 +70,7 @@ def numbered(history: History) -> Found:
 
 
 def ordered(history: History) -> Found:
-    heard_ms = 0
-    for result in history.results:
-        if result.duration_ms < heard_ms:
-            yield Law.ORDERED, f"duration_ms goes back from {heard_ms} to {result.duration_ms}"
-        heard_ms = max(heard_ms, result.duration_ms)
+    yield from _positions(history)
     if [sentence.id for sentence in history.locked] != list(range(len(history.locked))):
         yield Law.ORDERED, f"sentences are numbered {[sentence.id for sentence in history.locked]}"
     for before, after in pairwise(history.locked):
@@ -56,12 +78,35 @@ def ordered(history: History) -> Found:
             yield Law.ORDERED, f"sentence {after.id} is not behind sentence {before.id}"
 
 
+def _positions(history: History) -> Found:
+    """A server that resumes begins again at its `ack`, and that never goes back."""
+    heard_ms = ack = 0
+    for message in history.messages:
+        if message.event == "resumed":
+            heard_ms = 0
+        if message.duration_ms < heard_ms and message.event is None:
+            yield Law.ORDERED, f"duration_ms goes back from {heard_ms} to {message.duration_ms}"
+        if message.ack is not None and message.ack < ack:
+            yield Law.ORDERED, f"ack goes back from {ack} to {message.ack}"
+        heard_ms, ack = max(heard_ms, message.duration_ms), max(ack, message.ack or 0)
+
+
 def locked(history: History) -> Found:
-    before: tuple[Sentence, ...] = ()
-    for result in history.results:
-        if result.sentences is not before and result.sentences[: len(before)] != before:
-            yield Law.LOCKED, f"message {result.seq} {_difference(before, result.sentences)}"
-        before = result.sentences
+    """A gateway that has died may have said a sentence that it had not kept: the next one says the same."""
+    known: tuple[Sentence, ...] = ()
+    listed = 0
+    for message in history.messages:
+        if message.event == "resumed":
+            listed = 0
+        if message.event is not None:
+            continue
+        told, common = message.sentences, min(len(message.sentences), len(known))
+        if len(told) < listed or (told is not known and told[:common] != known[:common]):
+            yield Law.LOCKED, f"message {message.seq} {_difference(known, told)}"
+            known = told
+        known, listed = max(known, told, key=len), len(told)
+    if history.transcript not in (None, tuple(sentence.text for sentence in known)):
+        yield Law.LOCKED, "the client's own transcript is another one"
 
 
 def _difference(before: tuple[Sentence, ...], after: tuple[Sentence, ...]) -> str:
@@ -129,10 +174,13 @@ def answered(history: History) -> Found:
 
 def ended(history: History) -> Found:
     """`stopped` and nothing behind it; or an error that closes, and its close code."""
-    outcomes = [message for message in history.messages if _is_outcome(message)]
+    outcomes = _outcomes(history)
     if len(outcomes) != 1:
         names = [message.event if message.code is None else message.code for message in outcomes]
-        yield Law.ENDED, f"{len(outcomes)} outcomes {names}, close code {history.close_code}"
+        yield (
+            Law.ENDED,
+            f"{len(outcomes)} outcomes {names}, close code {history.close_code} {history.failure}".rstrip(),
+        )
         return
     [outcome] = outcomes
     if history.messages[-1] is not outcome:
@@ -144,6 +192,17 @@ def ended(history: History) -> Found:
             Law.ENDED,
             f"close code {history.close_code} after {outcome.code or outcome.event}, not {expected}",
         )
+
+
+def _outcomes(history: History) -> list[Message]:
+    """An error behind which the session was resumed was not its end."""
+    messages = history.messages
+    resumed = max((at for at, message in enumerate(messages) if message.event == "resumed"), default=0)
+    return [
+        message
+        for at, message in enumerate(messages)
+        if _is_outcome(message) and (at > resumed or message.event == "stopped")
+    ]
 
 
 def _is_outcome(message: Message) -> bool:

@@ -21,7 +21,9 @@ _ANSWER_WITHIN_S: Final = 90.0
 
 
 @dataclass(slots=True)
-class _Notes:
+class Notes:
+    """What becomes a history."""
+
     sent_at: array[float] = field(default_factory=lambda: array("d"))
     received: list[Received] = field(default_factory=list)
     sentences: tuple[Sentence, ...] = ()
@@ -48,7 +50,7 @@ def _shared(before: tuple[Sentence, ...], after: tuple[Sentence, ...]) -> tuple[
 
 async def record(url: str, script: Script) -> History:
     """One session from START to its end, in real time. One that is not answered has no outcome."""
-    notes = _Notes()
+    notes = Notes()
     async with connect(url, max_queue=None, ping_timeout=None, proxy=None) as connection:
         hearing = asyncio.create_task(_hear(connection, notes), name=f"hear-{script.number}")
         try:
@@ -68,7 +70,7 @@ async def record(url: str, script: Script) -> History:
     return History(script, notes.sent_at, tuple(notes.received), notes.close_code, notes.asked_at)
 
 
-async def _hear(connection: ClientConnection, notes: _Notes) -> None:
+async def _hear(connection: ClientConnection, notes: Notes) -> None:
     try:
         while notes.take(await connection.recv(decode=False)):
             pass
@@ -77,7 +79,7 @@ async def _hear(connection: ClientConnection, notes: _Notes) -> None:
         notes.answered.set()
 
 
-async def _speak(connection: ClientConnection, script: Script, notes: _Notes) -> None:
+async def _speak(connection: ClientConnection, script: Script, notes: Notes) -> None:
     """A client that was held up sends what it has at once, as a microphone's buffer would."""
     began = time.monotonic()
     for number, (frame, commits) in enumerate(script.frames(), start=1):

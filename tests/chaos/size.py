@@ -84,6 +84,19 @@ class Stalled:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Gateways:
+    """`kills` of gateways, each with so many seconds; `restart_s`: for a rolling restart of all processes."""
+
+    kills: int
+    seconds_per_kill: float
+    restart_s: float
+
+    @property
+    def killing_s(self) -> float:
+        return self.kills * self.seconds_per_kill
+
+
 def _from_environment() -> Size:
     given = os.environ.get
     return Size(
@@ -112,6 +125,15 @@ def _spoken() -> Spoken:
     return Spoken(seconds=float(given("CHAOS_SPOKEN_S", "60")), kills=int(given("CHAOS_SPOKEN_KILLS", "3")))
 
 
+def _gateways() -> Gateways:
+    given = os.environ.get
+    return Gateways(
+        kills=int(given("CHAOS_GATEWAY_KILLS", "4")),
+        seconds_per_kill=float(given("CHAOS_SECONDS_PER_GATEWAY_KILL", "6")),
+        restart_s=float(given("CHAOS_RESTART_S", "45")),
+    )
+
+
 def _stalled() -> Stalled:
     given = os.environ.get
     return Stalled(
@@ -124,5 +146,6 @@ def _stalled() -> Stalled:
 
 SIZE: Final = _from_environment()
 OVERLOAD: Final = _overload()
+GATEWAYS: Final = _gateways()
 SPOKEN: Final = _spoken()
 STALLED: Final = _stalled()

@@ -10,7 +10,7 @@ from typing import Final
 from msgspec.structs import replace as changed
 
 from common.audio import pcm16_to_float
-from tests.chaos.history import History, Message, Received, Sentence
+from tests.chaos.history import LOST, History, Message, Received, Sentence
 from tests.chaos.script import FRAME_MS, Script
 from tests.support.engines import scripted_text
 
@@ -74,11 +74,12 @@ def messages_of(script: Script, locked: tuple[Sentence, ...]) -> list[Message]:
 
 
 def history_of(messages: list[Message], script: Script = SCRIPT, close_code: int | None = None) -> History:
-    """Numbered anew; each message came 10 ms after the audio that it tells about was sent."""
+    """Numbered anew on each connection; a message came 10 ms after the audio that it tells about was sent."""
     sent_at = array("d", (FRAME_MS * number / 1000 for number in range(script.end_ms // FRAME_MS)))
     received = []
-    at_ms = 0
-    for seq, message in enumerate(messages, start=1):
+    at_ms = seq = 0
+    for message in messages:
+        seq = 0 if message.event == LOST else seq + 1
         at_ms = max(at_ms, (message.duration_ms - 1) // FRAME_MS * FRAME_MS)
         received.append(Received(at_ms / 1000 + 0.01, changed(message, seq=seq)))
     return History(script, sent_at, tuple(received), close_code)

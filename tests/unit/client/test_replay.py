@@ -65,7 +65,7 @@ def test_another_connection_is_told_all_that_is_not_settled() -> None:
 def test_commands_without_an_answer_are_told_again_at_their_places() -> None:
     replay = keeping(pcm(0, 100), COMMIT, pcm(100, 200), COMMIT, pcm(200, 300), STOP)
     told(replay)
-    replay.answered()
+    replay.answered(1_000)
     replay.begin_again(150)
     assert told(replay) == [pcm(150, 200), COMMIT, pcm(200, 300), STOP]
 
@@ -79,12 +79,23 @@ def test_a_command_whose_place_is_settled_is_told_first() -> None:
 
 def test_only_a_commit_that_was_told_can_be_answered() -> None:
     replay = keeping(COMMIT, STOP)
-    replay.answered()
+    replay.answered(1_000)
     assert told(replay) == [COMMIT, STOP]
     for _ in range(3):
-        replay.answered()
+        replay.answered(1_000)
     replay.begin_again(0)
     assert told(replay) == [STOP]
+
+
+def test_an_answer_that_nobody_asked_for_is_none_to_a_later_commit() -> None:
+    replay = keeping(pcm(0, 1_600), COMMIT)
+    told(replay)
+    replay.answered(99)
+    replay.begin_again(1_600)
+    assert told(replay) == [COMMIT]
+    replay.answered(100)
+    replay.begin_again(1_600)
+    assert told(replay) == []
 
 
 def test_what_was_not_told_is_not_settled() -> None:

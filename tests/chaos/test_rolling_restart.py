@@ -1,0 +1,67 @@
+"""All workers and then all gateways are restarted by the operator's command; no session notices."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from tests.chaos.calm import calm_session, differences
+from tests.chaos.conduct import limit_s, run_under, verdict
+from tests.chaos.conftest import Show
+from tests.chaos.figures import Table
+from tests.chaos.restart import Restarted, restart_all
+from tests.chaos.resumes import Resume, all_resumes, resume_rows
+from tests.chaos.size import GATEWAYS, SIZE
+from tests.chaos.streamed import stream
+from tests.chaos.trouble import Blow
+from tests.support.nginx import Nginx
+from tests.support.processes import Deployment, Plan
+from tests.support.redis_server import RedisServer
+
+LEAST_AT_REST = 0.95
+"""Share of the moves, from worker to worker and from gateway to gateway, with nothing half said."""
+_WORKERS, _GATEWAYS, _SHOWN = 3, 3, 20
+pytestmark = [pytest.mark.fault, pytest.mark.timeout(limit_s(GATEWAYS.restart_s) + 120)]
+
+
+def test_no_history_shows_that_all_processes_were_restarted(show: Show) -> None:
+    found: list[Restarted] = []
+
+    async def trouble(deployment: Deployment, _rng: random.Random) -> list[Blow]:
+        found.append(await restart_all(deployment))
+        return []
+
+    with RedisServer() as redis, calm_session(GATEWAYS.restart_s) as undisturbed:
+        flags = ("--proxied", "--redis-url", redis.url)
+        plan = Plan(workers=_WORKERS, gateways=_GATEWAYS, flags=flags, environ=SIZE.environ)
+        with Deployment(plan) as deployment, Nginx(deployment.live_urls) as nginx:
+            run = run_under(deployment, trouble, GATEWAYS.restart_s, front=nginx.url, client=stream)
+        calm = undisturbed.result()
+    violations, resumed, [restarted] = verdict(run), all_resumes(run), found
+    show([*_rows(restarted, resumed), *resume_rows(run, len(violations))])
+    assert violations[:_SHOWN] == []
+    assert all(history.stopped for history in run.histories)
+    assert list(differences(run, calm))[:_SHOWN] == []
+    assert restarted.code == 0
+    assert len(restarted.lines) == _WORKERS + _GATEWAYS
+    # All of it happened to sessions that were live.
+    assert restarted.ended_at < min(history.sent_at[-1] for history in run.histories)
+    assert restarted.moves.count >= SIZE.sessions / 2
+    assert len(resumed) >= SIZE.sessions
+    assert _share_at_rest(restarted, resumed) >= LEAST_AT_REST
+
+
+def _share_at_rest(restarted: Restarted, resumed: list[Resume]) -> float:
+    at_rest = restarted.moves.at_rest + sum(resume.at_rest for resume in resumed)
+    return at_rest / (restarted.moves.count + len(resumed))
+
+
+def _rows(restarted: Restarted, resumed: list[Resume]) -> Table:
+    moves = restarted.moves
+    return [
+        ("restarted", f"{len(restarted.lines)} processes in {restarted.seconds:.0f} s"),
+        ("worker to worker", f"{moves.count}, {moves.at_rest} at an endpoint"),
+        ("audio heard again by workers", f"{moves.replayed_s:.0f} s"),
+        ("share of moves at an endpoint", f"{100 * _share_at_rest(restarted, resumed):.1f} %"),
+    ]
