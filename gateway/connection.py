@@ -61,7 +61,9 @@ class Connection(Protocol):
         """False from above the high water mark until below the low one; a hint, sending still works."""
         ...
 
-    def send_text(self, message: str) -> None: ...
+    def send_text(self, message: bytes) -> None:
+        """A text in UTF-8."""
+        ...
 
     def close(self, code: int, reason: str = "") -> None:
         """Send a close frame behind all that was sent; after `Limits.close_s` the transport is aborted."""

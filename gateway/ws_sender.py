@@ -53,9 +53,9 @@ class Sender:
     def writable(self) -> bool:
         return self._writable
 
-    def send_text(self, message: str) -> None:
+    def send_text(self, message: bytes) -> None:
         if self._may_send() and not self._transport.is_closing():
-            self._transport.write(Frame(Opcode.TEXT, message.encode()).serialize(mask=False))
+            self._transport.write(Frame(Opcode.TEXT, message).serialize(mask=False))
 
     def close(self, code: int, reason: str = "") -> None:
         if not self._may_send():

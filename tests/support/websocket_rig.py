@@ -46,7 +46,7 @@ def ignore(connection: Connection, message: str) -> None:
 
 
 def echo(connection: Connection, message: str) -> None:
-    connection.send_text(message)
+    connection.send_text(message.encode())
 
 
 class Recorder:
@@ -75,7 +75,7 @@ class Recorder:
 
     def rejected(self, error: VoxshardError) -> None:
         self._note("rejected", error.code)
-        self.connection.send_text(error.code)
+        self.connection.send_text(error.code.encode())
         if self._closes_when_rejected and error.close_code is not None:
             self.connection.close(error.close_code)
 
