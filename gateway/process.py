@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import random
@@ -100,6 +101,8 @@ class GatewayProcess:
                     tasks.create_task(self._notify_once_ready(), name="notify"),
                 ]
                 http.start()
+                # What start-up made lives for ever: the collector need not look at it again.
+                gc.freeze()
                 told = await wait_for_stop_signal()
                 live.close()
                 await self._leave(drains=told is signal.SIGTERM)
