@@ -41,6 +41,13 @@ class GatewayMetrics:
         # Looked up once: these count every message.
         self._frames_up, self._frames_down = (frames.labels(gateway, way) for way in ("up", "down"))
         self._bytes_up, self._bytes_down = (sizes.labels(gateway, way) for way in ("up", "down"))
+        self._slowed = Counter(
+            "asr_gateway_slowed_seconds",
+            "Time that connections waited because they had used up their share of the loop.",
+            ["gateway"],
+            registry=registry,
+        )
+        self._slowed.labels(gateway)
         self._closes = Counter(
             "asr_gateway_closes", "Connections closed.", ["gateway", "code", "reason"], registry=registry
         )
@@ -115,6 +122,10 @@ class GatewayMetrics:
     def message_out(self, size: int) -> None:
         self._frames_down.inc()
         self._bytes_down.inc(size)
+
+    def slowed(self, seconds: float) -> None:
+        """A connection waits for so long."""
+        self._slowed.labels(self._gateway).inc(seconds)
 
     def closed(self, code: int, reason: str) -> None:
         # Codes come from clients too; they must not be able to make series without end.

@@ -90,7 +90,9 @@ class GatewayProcess:
         ops = self._start_ops()
         http_socket = bind_socket(settings.http_host, http_port, reuse_port=shared)
         http = HttpServer(create_app(self._host_view(), self._is_ready), http_socket)
-        live = await serve(settings.host, port, self._connection, reuse_port=shared)
+        live = await serve(
+            settings.host, port, self._connection, reuse_port=shared, slowed=self._metrics.slowed
+        )
         try:
             async with asyncio.TaskGroup() as tasks:
                 serving = [

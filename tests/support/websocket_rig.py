@@ -102,9 +102,11 @@ class Recorder:
 
 
 @asynccontextmanager
-async def serving(handler: Recorder, limits: Limits = DEFAULT_LIMITS) -> AsyncIterator[int]:
+async def serving(
+    handler: Recorder, limits: Limits = DEFAULT_LIMITS, slowed: Callable[[float], None] = lambda _: None
+) -> AsyncIterator[int]:
     """The port of a server that gives its one connection to `handler`."""
-    server = await serve("127.0.0.1", 0, lambda _: handler, limits=limits)
+    server = await serve("127.0.0.1", 0, lambda _: handler, limits=limits, slowed=slowed)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
