@@ -29,7 +29,9 @@ async def flood(client: WireClient) -> None:
 
 
 @in_loop
-async def test_a_flood_of_commands_is_slowed_and_answered_and_others_are_heard(deployment: Deployment) -> None:
+async def test_a_flood_of_commands_is_slowed_and_answered_and_others_are_heard(
+    deployment: Deployment,
+) -> None:
     alone = await whole_session(deployment.url, PCM)
     async with wire_client(deployment.url) as client:
         flooding = asyncio.create_task(flood(client))
