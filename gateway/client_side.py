@@ -73,5 +73,5 @@ class ClientSide:
 
     def _send_next(self, connection: Connection) -> None:
         for message in self.dialect.render(self._outbox.pop()):
-            self._metrics.message_out(len(message.encode()))
+            self._metrics.message_out(len(message))
             connection.send_text(message)

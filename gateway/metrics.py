@@ -27,18 +27,28 @@ class GatewayMetrics:
         self._sessions = Gauge(
             "asr_gateway_connections", "Connections by state.", ["gateway", "state"], registry=registry
         )
-        self._frames = Counter(
+        frames = Counter(
             "asr_gateway_frames",
             "Frames up, messages down.",
             ["gateway", "direction"],
             registry=registry,
         )
-        self._bytes = Counter(
+        sizes = Counter(
             "asr_gateway_bytes",
             "Bytes of those.",
             ["gateway", "direction"],
             registry=registry,
         )
+        # Looked up once: these count every message.
+        self._frames_up, self._frames_down = (frames.labels(gateway, way) for way in ("up", "down"))
+        self._bytes_up, self._bytes_down = (sizes.labels(gateway, way) for way in ("up", "down"))
+        self._slowed = Counter(
+            "asr_gateway_slowed_seconds",
+            "Time that connections waited because they had used up their share of the loop.",
+            ["gateway"],
+            registry=registry,
+        )
+        self._slowed.labels(gateway)
         self._closes = Counter(
             "asr_gateway_closes", "Connections closed.", ["gateway", "code", "reason"], registry=registry
         )
@@ -111,12 +121,16 @@ class GatewayMetrics:
         self._sessions.labels(self._gateway, "waiting").set_function(count)
 
     def frame_in(self, size: int) -> None:
-        self._frames.labels(self._gateway, "up").inc()
-        self._bytes.labels(self._gateway, "up").inc(size)
+        self._frames_up.inc()
+        self._bytes_up.inc(size)
 
     def message_out(self, size: int) -> None:
-        self._frames.labels(self._gateway, "down").inc()
-        self._bytes.labels(self._gateway, "down").inc(size)
+        self._frames_down.inc()
+        self._bytes_down.inc(size)
+
+    def slowed(self, seconds: float) -> None:
+        """A connection waits for so long."""
+        self._slowed.labels(self._gateway).inc(seconds)
 
     def closed(self, code: int, reason: str) -> None:
         # Codes come from clients too; they must not be able to make series without end.

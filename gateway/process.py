@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import random
@@ -100,7 +101,9 @@ class GatewayProcess:
         ops = self._start_ops()
         http_socket = bind_socket(settings.http_host, http_port, reuse_port=shared)
         http = HttpServer(create_app(self._host_view(), self._is_ready), http_socket)
-        live = await serve(settings.host, port, self._connection, reuse_port=shared)
+        live = await serve(
+            settings.host, port, self._connection, reuse_port=shared, slowed=self._metrics.slowed
+        )
         try:
             async with asyncio.TaskGroup() as tasks:
                 serving = [
@@ -112,6 +115,8 @@ class GatewayProcess:
                     tasks.create_task(self._notify_once_ready(), name="notify"),
                 ]
                 http.start()
+                # What start-up made lives for ever: the collector need not look at it again.
+                gc.freeze()
                 told = await wait_for_stop_signal()
                 live.close()
                 await self._leave(drains=told is signal.SIGTERM)

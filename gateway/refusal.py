@@ -48,7 +48,7 @@ class RefusedConnection:
     def connected(self, connection: Connection, request: Request) -> None:
         error = self._error
         for message in self._dialect.render(failure(error)):
-            self._metrics.message_out(len(message.encode()))
+            self._metrics.message_out(len(message))
             connection.send_text(message)
         if error.close_code is not None:
             connection.close(error.close_code, error.code)

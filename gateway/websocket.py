@@ -28,6 +28,7 @@ from gateway.connection import DEFAULT_LIMITS, Connection, Factory, Handler, Lim
 from gateway.refusal import refusal_body, refusal_headers
 from gateway.sockets import BACKLOG, bind_socket
 from gateway.ws_assembly import Assembly
+from gateway.ws_inflow import Inflow
 from gateway.ws_sender import Phase, Sender
 
 __all__ = ["Connection", "Handler", "Limits", "Request", "serve"]
@@ -51,22 +52,30 @@ async def serve(
     *,
     reuse_port: bool = False,
     limits: Limits = DEFAULT_LIMITS,
+    slowed: Callable[[float], None] = lambda _: None,
 ) -> asyncio.Server:
-    """Listen until the server is closed; connections outlive it. Raises `CannotListen`."""
+    """Listen until the server is closed; connections outlive it. Raises `CannotListen`.
+
+    `slowed` is told whenever a connection has used up its share of the loop, and for how long it waits.
+    """
     # A client's pings wait behind the audio that it has sent; less of it fits into a small buffer.
     listener = bind_socket(host, port, reuse_port=reuse_port, receive_buffer_bytes=limits.kernel_buffer_bytes)
     loop = asyncio.get_running_loop()
-    return await loop.create_server(lambda: _Receiver(factory, limits), sock=listener, backlog=BACKLOG)
+    return await loop.create_server(
+        lambda: _Receiver(factory, limits, slowed), sock=listener, backlog=BACKLOG
+    )
 
 
 class _Receiver(asyncio.Protocol):
     """The receiving half of a connection: bytes to frames to messages to the handler."""
 
+    _inflow: Inflow
     _sender: Sender
 
-    def __init__(self, factory: Factory, limits: Limits) -> None:
+    def __init__(self, factory: Factory, limits: Limits, slowed: Callable[[float], None]) -> None:
         self._factory = factory
         self._limits = limits
+        self._slowed = slowed
         self._library = ServerProtocol(
             select_subprotocol=_select_subprotocol, max_size=_LIBRARY_MAX_BYTES, logger=_LIBRARY_LOG
         )
@@ -82,9 +91,13 @@ class _Receiver(asyncio.Protocol):
         peer_socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self._limits.kernel_buffer_bytes)
         stream.set_write_buffer_limits(high=self._limits.high_water_bytes)
         self._peer = _address(stream.get_extra_info("peername"))
-        self._sender = Sender(stream, self._library, self._limits)
+        self._inflow = Inflow(stream, self._take_in, self._limits, self._slowed)
+        self._sender = Sender(stream, self._inflow, self._library, self._limits)
 
     def data_received(self, data: bytes) -> None:
+        self._inflow.received(data)
+
+    def _take_in(self, data: bytes) -> None:
         # Fed at once, what follows the request would be parsed as frames before the request is answered.
         while self._sender.phase is Phase.HANDSHAKE and (end := data.find(b"\n") + 1):
             self._feed(data[:end])

@@ -11,6 +11,7 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from gateway.connection import Limits
+from gateway.ws_inflow import Inflow
 
 
 class Phase(Enum):
@@ -31,8 +32,11 @@ class Sender:
     answers to the messages before has to come first.
     """
 
-    def __init__(self, transport: asyncio.Transport, library: ServerProtocol, limits: Limits) -> None:
+    def __init__(
+        self, transport: asyncio.Transport, inflow: Inflow, library: ServerProtocol, limits: Limits
+    ) -> None:
         self._transport = transport
+        self._inflow = inflow
         self._library = library
         self._limits = limits
         self._closing_bytes = 0
@@ -53,9 +57,9 @@ class Sender:
     def writable(self) -> bool:
         return self._writable
 
-    def send_text(self, message: str) -> None:
+    def send_text(self, message: bytes) -> None:
         if self._may_send() and not self._transport.is_closing():
-            self._transport.write(Frame(Opcode.TEXT, message.encode()).serialize(mask=False))
+            self._transport.write(Frame(Opcode.TEXT, message).serialize(mask=False))
 
     def close(self, code: int, reason: str = "") -> None:
         if not self._may_send():
@@ -71,10 +75,10 @@ class Sender:
 
     def pause_reading(self) -> None:
         if self._may_send():
-            self._transport.pause_reading()
+            self._inflow.pause()
 
     def resume_reading(self) -> None:
-        self._transport.resume_reading()
+        self._inflow.resume()
 
     def open(self) -> None:
         self._phase = Phase.OPEN
@@ -90,15 +94,16 @@ class Sender:
         self._phase = Phase.CLOSING
         self._arm(self._limits.close_s, self._transport.abort)
         # The peer's close frame has to be seen even if the handler had paused.
-        self._transport.resume_reading()
+        self._inflow.resume()
 
     def received_while_closing(self, size: int) -> None:
         self._closing_bytes += size
         if self._closing_bytes > self._limits.closing_bytes:
-            self._transport.pause_reading()
+            self._inflow.pause()
 
     def lost(self) -> None:
         self._timer.cancel()
+        self._inflow.end()
 
     def set_writable(self, writable: bool) -> None:
         self._writable = writable

@@ -88,8 +88,10 @@ class WorkerMetrics:
         """Until then there is no sample: without a daemon there is nothing to be attached to."""
         self._mps.labels(self._worker).set(1)
 
-    def sessions(self, connected: int, speaking: int, engaged: int) -> None:
-        self._sessions.labels(self._worker, "connected").set(connected)
+    def connected(self, sessions: int) -> None:
+        self._sessions.labels(self._worker, "connected").set(sessions)
+
+    def speaking(self, speaking: int, engaged: int) -> None:
         self._sessions.labels(self._worker, "speaking").set(speaking)
         self._sessions.labels(self._worker, "engaged").set(engaged)
 

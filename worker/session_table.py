@@ -60,7 +60,7 @@ class SessionTable:
         """`owner` is the link through which the session is fed."""
         now = self._clock.now()
         self._entries[session.id] = _Entry(session, owner, pin_epoch, heard_at=now, engaged_at=now)
-        self._report()
+        self._metrics.connected(len(self))
 
     def heard_from(self, owner: object) -> None:
         """A sign of life of a gateway keeps all its sessions; it is the gateway that watches its clients."""
@@ -75,7 +75,7 @@ class SessionTable:
         entry = self._entries.get(session.id)
         if entry is not None and entry.session is session:
             del self._entries[session.id]
-        self._report()
+        self._metrics.connected(len(self))
 
     def remove_owned(self, owner: object) -> None:
         """The link is gone, and with it everybody on it."""
@@ -105,7 +105,6 @@ class SessionTable:
         return sum(now - entry.engaged_at < QUIET_AFTER_S for entry in self._entries.values())
 
     def report(self) -> None:
-        self._report()
-
-    def _report(self) -> None:
-        self._metrics.sessions(len(self), self.speaking(), self.engaged())
+        """To be called at every heartbeat. All sessions are looked at for this; those that come, many at once
+        when another worker is lost, do not wait for it."""
+        self._metrics.speaking(self.speaking(), self.engaged())

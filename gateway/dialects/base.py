@@ -20,6 +20,6 @@ class Dialect(Protocol):
         """Raises a `VoxshardError` for what is no audio."""
         ...
 
-    def render(self, event: Event) -> list[str]:
-        """The messages for an event, in order; none where this dialect has nothing to say."""
+    def render(self, event: Event) -> list[bytes]:
+        """The texts for an event in UTF-8, in order; none where this dialect has nothing to say."""
         ...

@@ -41,6 +41,7 @@ from common.events import Final as FinalEvent
 from common.silence import parse_schedule
 from common.text import join_texts
 from gateway.dialects.acknowledged import Acknowledged
+from gateway.dialects.locked import LockedSentences
 from gateway.dialects.option_texts import (
     parse_hotwords,
     parse_language,
@@ -48,7 +49,6 @@ from gateway.dialects.option_texts import (
     parse_timestamps,
 )
 from gateway.dialects.start_stop_wire import (
-    Sentence,
     error_fields,
     grant_fields,
     option_fields,
@@ -95,7 +95,7 @@ class StartStopDialect:
         self._worker = ""
         self._heard = 0
         self._ack = Acknowledged()
-        self._sentences: list[Sentence] = []
+        self._sentences = LockedSentences()
         # Partials of segments not locked yet, oldest first: mostly one, two while a final is decoded.
         self._partials: dict[int, Partial] = {}
 
@@ -127,7 +127,7 @@ class StartStopDialect:
 
     # --- session to client ---------------------------------------------------------------------
 
-    def render(self, event: Event) -> list[str]:
+    def render(self, event: Event) -> list[bytes]:
         match event:
             case SpeechStarted():
                 return []
@@ -142,7 +142,7 @@ class StartStopDialect:
             case _:
                 assert_never(event)
 
-    def _reply(self, event: Started | Configured | Degraded | Moved | Failed) -> str:
+    def _reply(self, event: Started | Configured | Degraded | Moved | Failed) -> bytes:
         match event:
             case Started(session, worker, grant):
                 self._begin(session, worker)
@@ -157,7 +157,7 @@ class StartStopDialect:
             case Failed():
                 return self._event("error", **error_fields(event))
 
-    def _results(self, event: Partial | FinalEvent | Committed | Stopped) -> list[str]:
+    def _results(self, event: Partial | FinalEvent | Committed | Stopped) -> list[bytes]:
         match event:
             case Partial():
                 self._partials[event.segment] = event
@@ -173,33 +173,37 @@ class StartStopDialect:
         self._session, self._worker = session, worker
         self._heard = 0
         self._ack = Acknowledged()
-        self._sentences = []
+        self._sentences = LockedSentences()
         self._partials = {}
 
-    def _resumed(self, resumed: Resumed) -> list[str]:
+    def _resumed(self, resumed: Resumed) -> list[bytes]:
         """All that was said so far is said once more, unless that is just what follows."""
         self._begin(resumed.session, resumed.worker)
         self._ack.reached(resumed.ack)
-        self._sentences = [sentence(number, final) for number, final in enumerate(resumed.finals)]
+        for final in resumed.finals:
+            self._lock(final)
         message = self._event("resumed", ack=resumed.ack, **grant_fields(resumed.grant))
         if resumed.heard is not None:
             return [message]
         newest = resumed.finals[-1].endpoint if resumed.finals else 0
         return [message, self._result(max(newest, resumed.ack))]
 
-    def _acked(self, position: int) -> list[str]:
+    def _acked(self, position: int) -> list[bytes]:
         self._ack.reached(position)
         return [self._event("ack", ack=self._ack.told())] if self._ack.is_overdue else []
 
-    def _final(self, final: FinalEvent) -> list[str]:
+    def _final(self, final: FinalEvent) -> list[bytes]:
         shown = self._partials.pop(final.segment, None)
         if final.text:
-            self._sentences.append(sentence(len(self._sentences), final))
+            self._lock(final)
         elif shown is None or not shown.text:
             return []
         return [self._result(final.endpoint)]
 
-    def _stopped(self, heard: int) -> list[str]:
+    def _lock(self, final: FinalEvent) -> None:
+        self._sentences.append(sentence(len(self._sentences), final))
+
+    def _stopped(self, heard: int) -> list[bytes]:
         # A session that got no audio at all has no result, only its end.
         messages = [self._result(heard, is_final=True)] if heard else []
         messages.append(self._event("stopped"))
@@ -207,13 +211,13 @@ class StartStopDialect:
         self._session = self._worker = ""
         return messages
 
-    def _result(self, heard: int, *, is_final: bool = False) -> str:
+    def _result(self, heard: int, *, is_final: bool = False) -> bytes:
         # A final may come after a partial that has heard more; the duration never goes back.
         self._heard = max(self._heard, heard)
         partials = [] if is_final else self._shown_partials()
         return self._encode(
             {
-                "sentences": self._sentences,
+                "sentences": self._sentences.json,
                 "partial": join_texts([partial.text for partial in partials]),
                 "partial_start_ms": samples_to_ms(partials[0].start) if partials else 0,
                 "duration_ms": samples_to_ms(self._heard),
@@ -230,14 +234,14 @@ class StartStopDialect:
                 shown.append(partial)
         return shown
 
-    def _event(self, name: str, **fields: Any) -> str:
+    def _event(self, name: str, **fields: Any) -> bytes:
         return self._encode({"event": name, **fields})
 
-    def _encode(self, message: dict[str, Any]) -> str:
+    def _encode(self, message: dict[str, Any]) -> bytes:
         self._seq += 1
         if self._session:
             message |= {"session_id": self._session, "worker": self._worker}
-        return msgspec.json.encode(message | {"seq": self._seq}).decode()
+        return msgspec.json.encode(message | {"seq": self._seq})
 
 
 def _is_file_header(frame: bytes) -> bool:

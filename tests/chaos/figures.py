@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tests.chaos.history import History
@@ -99,6 +100,7 @@ def rows(run: Run, violations: int) -> Table:
     late = [delay.seconds for history in histories for delay in finals(history)]
     return [
         ("sessions", f"{len(histories)}, {minutes:.0f} minutes of audio, {len(late)} sentences"),
+        ("outcomes", outcomes(histories)),
         ("blows to workers", str(len(run.blows))),
         ("moves", str(sum(len(history.events("moved")) for history in histories))),
         ("of those, none there at first", str(sum(move.waited for move in found))),
@@ -110,6 +112,18 @@ def rows(run: Run, violations: int) -> Table:
         ("clients behind real time", quantiles([behind(history) for history in histories])),
         ("violations", str(violations)),
     ]
+
+
+def outcomes(histories: Iterable[History]) -> str:
+    """How many sessions ended in which way; with nothing heard of its end, a session has `no end`."""
+    counts = Counter(map(_outcome, histories))
+    return ", ".join(f"{count} {name}" for name, count in counts.most_common())
+
+
+def _outcome(history: History) -> str:
+    if history.stopped:
+        return "stopped"
+    return next((message.code for message in reversed(history.messages) if message.code), "no end")
 
 
 def quantiles(seconds: Sequence[float]) -> str:

@@ -8,11 +8,11 @@ from array import array
 from dataclasses import dataclass, field
 from typing import Final
 
-import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from tests.chaos.history import History, Message, Received, Sentence
+from tests.chaos.history import History, Received
+from tests.chaos.repeated import Repeated
 from tests.chaos.script import FRAME_MS, Script
 
 NO_CLOSE_FRAME: Final = 1006
@@ -26,26 +26,18 @@ class Notes:
 
     sent_at: array[float] = field(default_factory=lambda: array("d"))
     received: list[Received] = field(default_factory=list)
-    sentences: tuple[Sentence, ...] = ()
+    repeated: Repeated = field(default_factory=Repeated)
     answered: asyncio.Event = field(default_factory=asyncio.Event)
     close_code: int | None = None
     asked_at: float = 0.0
 
     def take(self, text: bytes) -> bool:
         """Whether the session goes on."""
-        message = msgspec.json.decode(text, type=Message)
-        if message.event is None:
-            # Every result repeats all sentences; of those that are equal one is kept.
-            self.sentences = _shared(self.sentences, message.sentences)
-            message = msgspec.structs.replace(message, sentences=self.sentences)
+        message = self.repeated.decode(text)
         self.received.append(Received(time.monotonic(), message))
         if message.event == "started":
             self.answered.set()
         return message.event != "stopped"
-
-
-def _shared(before: tuple[Sentence, ...], after: tuple[Sentence, ...]) -> tuple[Sentence, ...]:
-    return before + after[len(before) :] if after[: len(before)] == before else after
 
 
 async def record(url: str, script: Script) -> History:

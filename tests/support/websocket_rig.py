@@ -46,7 +46,7 @@ def ignore(connection: Connection, message: str) -> None:
 
 
 def echo(connection: Connection, message: str) -> None:
-    connection.send_text(message)
+    connection.send_text(message.encode())
 
 
 class Recorder:
@@ -75,7 +75,7 @@ class Recorder:
 
     def rejected(self, error: VoxshardError) -> None:
         self._note("rejected", error.code)
-        self.connection.send_text(error.code)
+        self.connection.send_text(error.code.encode())
         if self._closes_when_rejected and error.close_code is not None:
             self.connection.close(error.close_code)
 
@@ -102,9 +102,11 @@ class Recorder:
 
 
 @asynccontextmanager
-async def serving(handler: Recorder, limits: Limits = DEFAULT_LIMITS) -> AsyncIterator[int]:
+async def serving(
+    handler: Recorder, limits: Limits = DEFAULT_LIMITS, slowed: Callable[[float], None] = lambda _: None
+) -> AsyncIterator[int]:
     """The port of a server that gives its one connection to `handler`."""
-    server = await serve("127.0.0.1", 0, lambda _: handler, limits=limits)
+    server = await serve("127.0.0.1", 0, lambda _: handler, limits=limits, slowed=slowed)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:

@@ -16,7 +16,7 @@ from worker.pipeline.hop import DetectorLag
 from worker.vad.base import VadModel, VadState
 
 # Hops that become ready within this time share a call. Small beside a hop (32 ms), long beside the call.
-GATHER_S: Final = 0.004
+GATHER_S: Final = 0.008
 LANES: Final = 2
 # From one session in one tick: half a second, so that one sent back by a cut is soon beside the others.
 MAX_HOPS: Final = 16

@@ -5,7 +5,7 @@ import math
 import pytest
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
-from tests.chaos.figures import Run, behind, finals, interims, moves, quantile, rows
+from tests.chaos.figures import Run, behind, finals, interims, moves, outcomes, quantile, rows
 from tests.chaos.history import History
 from tests.chaos.script import FRAME_MS
 from tests.chaos.trouble import Blow
@@ -71,6 +71,12 @@ def test_a_quantile_is_a_value_that_was_there(share: float, value: float) -> Non
     assert quantile([4, 2, 1, 3], share) == value
 
 
+def test_it_is_counted_how_sessions_ended() -> None:
+    refused = history_of([event("started"), event("error", code="worker_lost")])
+    histories = [good(), refused, good(), history_of([event("started")])]
+    assert outcomes(histories) == "2 stopped, 1 worker_lost, 1 no end"
+
+
 def test_of_nothing_there_is_no_quantile() -> None:
     assert math.isnan(quantile([], 0.5))
 
@@ -80,6 +86,7 @@ def test_the_table_has_all_figures() -> None:
     run = Run((moved_history(), good()), blows, gateway_metrics(*[0.002] * 98, 0.0005, 0.05))
     table = dict(rows(run, violations=0))
     assert table["sessions"].startswith("2, ")
+    assert table["outcomes"] == "2 stopped"
     assert table["blows to workers"] == "1"
     assert table["moves"] == "2"
     assert table["of those, none there at first"] == "0"

@@ -93,7 +93,8 @@ def documented(heading: str) -> set[Row]:
 def touched_worker_metrics() -> CollectorRegistry:
     metrics = WorkerMetrics("0")
     metrics.mps_attached()
-    metrics.sessions(1, 1, 1)
+    metrics.connected(1)
+    metrics.speaking(1, 1)
     metrics.superseded(DecodeKind.PARTIAL)
     metrics.stage("encode", 0.0)
     metrics.queued(DecodeKind.FINAL, 0.0)

@@ -17,7 +17,7 @@ class FakeConnection:
     """Nobody reads from it; what was sent is in `sent`."""
 
     def __init__(self) -> None:
-        self.sent: list[str] = []
+        self.sent: list[bytes] = []
         self.closed_with = 0
         self.writable = True
 
@@ -25,7 +25,7 @@ class FakeConnection:
     def buffered_bytes(self) -> int:
         return sum(map(len, self.sent))
 
-    def send_text(self, message: str) -> None:
+    def send_text(self, message: bytes) -> None:
         self.sent.append(message)
 
     def close(self, code: int, reason: str = "") -> None:
@@ -60,7 +60,7 @@ def test_what_waits_is_sent_before_the_close() -> None:
     client.say(ENDED)
     assert connection.sent == []
     client.close(1008, "slow_reader")
-    assert ['"is_final":true' in connection.sent[0], '"slow_reader"' in connection.sent[1]] == [True, True]
+    assert [b'"is_final":true' in connection.sent[0], b'"slow_reader"' in connection.sent[1]] == [True, True]
     assert connection.closed_with == 1008
 
 
@@ -72,7 +72,7 @@ def test_of_far_too_much_only_the_last_word_is_sent() -> None:
     client.say(ENDED)
     client.close(1008, "slow_reader")
     assert MAX_CLOSING_BYTES < connection.buffered_bytes < 1.1 * MAX_CLOSING_BYTES
-    assert '"slow_reader"' in connection.sent[-1]
+    assert b'"slow_reader"' in connection.sent[-1]
     assert connection.closed_with == 1008
 
 
@@ -82,7 +82,7 @@ def test_a_client_that_leaves_too_much_unread_is_told_so_before_the_close() -> N
         while True:
             client.say(Committed(300))
     client.close(1008, "slow_reader")
-    assert ['"slow_reader"' in message for message in connection.sent] == [False] * MAX_EVENTS + [True]
+    assert [b'"slow_reader"' in message for message in connection.sent] == [False] * MAX_EVENTS + [True]
 
 
 def test_nothing_is_said_behind_the_close() -> None:

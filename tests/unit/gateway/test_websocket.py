@@ -232,7 +232,7 @@ async def test_client_that_vanishes_is_told_at_once_as_1006() -> None:
 async def test_nothing_is_delivered_after_a_handler_has_closed() -> None:
     def refuse(connection: Connection, message: str) -> None:
         connection.close(4400, "no")
-        connection.send_text("too late")
+        connection.send_text(b"too late")
         connection.close(1000)
         connection.pause_reading()
 

@@ -19,7 +19,7 @@ from tests.support.websocket_rig import (
     text_frame,
 )
 
-LINE = "x" * 1_000
+LINE = b"x" * 1_000
 SMALL_BUFFER_BYTES = 4_096
 # More than the kernel buffers of both ends and the high water mark hold together.
 MANY = 600
@@ -37,7 +37,7 @@ def send_many_and_close(connection: Connection, message: str) -> None:
 
 async def read_lines(client: RawClient) -> None:
     for _ in range(MANY):
-        assert await client.read() == (Opcode.TEXT, LINE.encode())
+        assert await client.read() == (Opcode.TEXT, LINE)
 
 
 @on_each_loop

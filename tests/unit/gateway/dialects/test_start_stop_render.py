@@ -239,7 +239,7 @@ def test_refusal_says_when_to_try_again() -> None:
 def test_text_of_any_script_is_said_as_it_is() -> None:
     dialect = StartStopDialect(SessionOptions())
     [message] = dialect.render(partial("你好 “café” 🙂"))
-    assert '"你好 “café” 🙂"' in message
+    assert '"你好 “café” 🙂"' in message.decode()
 
 
 def test_a_resumed_session_is_told_with_all_that_was_locked() -> None:
