@@ -1,110 +1,35 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from common.audio import SAMPLE_RATE
-from common.clock import Clock
 from common.errors import (
     AudioQuota,
     BadCredentials,
     NoCredentials,
-    NoWorker,
     OriginRefused,
     StreamQuota,
     TokenExpired,
     VoxshardError,
 )
-from gateway.access.doors import Allowance, OpenDoors, TenantDoors
-from gateway.access.keys import key_digest, new_key
+from gateway.access.doors import OpenDoors
+from gateway.access.keys import new_key
 from gateway.access.origins import parse_origins
-from gateway.access.tenants_file import LOOK_EVERY_S, TenantsFile
-from gateway.connection import Request
-from gateway.quotas.base import Quotas
-from gateway.quotas.memory import MemoryQuotas
-from gateway.quotas.shared import SharedQuotas
-from tests.support.aio import run
-from tests.support.clock import ManualClock
-from tests.support.issuer import AUDIENCE, Issuer
-from tests.support.use_tables import Gateway, UseModel
-
-KEY, OTHER_KEY = new_key(), new_key()
-ISSUER = Issuer("2026-11")
-PAGE, FOREIGN = "https://app.acme.example", "https://evil.example"
-UNIX_NOW = 1_800_000_000.0
-NOBODY = f"""
-[tokens]
-audience = "{AUDIENCE}"
-{ISSUER.toml}"""
-TENANTS = f"""
-[tenants.acme]
-streams = 1
-audio_seconds_per_minute = 60
-origins = ["{PAGE}"]
-keys = [{{ name = "a", sha256 = "{key_digest(KEY).hex()}" }}]
-[tenants.other]
-keys = [{{ name = "a", sha256 = "{key_digest(OTHER_KEY).hex()}" }}]
-{NOBODY}"""
-
-
-def asking(credential: str | None = None, origin: str | None = None) -> Request:
-    named = {"authorization": credential and f"Bearer {credential}", "origin": origin}
-    headers = {name: value for name, value in named.items() if value is not None}
-    return Request("/", {"session_id": "call"}, headers, "127.0.0.1:1")
-
-
-class Session:
-    """What one session of an allowance is told; `raises`: what it answers to its being granted."""
-
-    def __init__(self, allowance: Allowance, raises: Exception | None = None) -> None:
-        self.told: list[str] = []
-        self._raises = raises
-        allowance.begin(self._granted, self._refused)
-
-    def _granted(self) -> None:
-        self.told.append("granted")
-        if self._raises is not None:
-            raise self._raises
-
-    def _refused(self, error: VoxshardError) -> None:
-        self.told.append(error.code)
-
-
-def begin(allowance: Allowance) -> None:
-    """A session that is granted at once."""
-    assert Session(allowance).told == ["granted"]
-
-
-class Rig:
-    def __init__(
-        self,
-        folder: Path,
-        tenants: str = TENANTS,
-        origins: tuple[str, ...] = (),
-        quotas: Callable[[Clock], Quotas] = MemoryQuotas,
-    ) -> None:
-        self.path = folder / "tenants.toml"
-        self.path.write_text(tenants)
-        self.clock = ManualClock()
-        file = TenantsFile(self.path, self.clock, ManualClock(UNIX_NOW))
-        self._quotas = quotas(self.clock)
-        self.doors = TenantDoors(file, parse_origins(origins), self._quotas, self.clock)
-
-    @property
-    def shared(self) -> SharedQuotas:
-        assert isinstance(self._quotas, SharedQuotas)
-        return self._quotas
-
-    def changes(self, tenants: str) -> None:
-        self.path.write_text(tenants)
-        self.clock.advance(LOOK_EVERY_S)
-        self.doors.refresh()
-
-    def refuses(self, error: type[VoxshardError], request: Request) -> None:
-        with pytest.raises(error):
-            self.doors.admit(request)
+from tests.support.doors_rig import (
+    FOREIGN,
+    ISSUER,
+    KEY,
+    NOBODY,
+    OTHER_KEY,
+    PAGE,
+    TENANTS,
+    UNIX_NOW,
+    Rig,
+    asking,
+    begin,
+)
 
 
 @pytest.fixture
@@ -220,61 +145,6 @@ def test_tenant_that_is_gone_ends_its_session_and_begins_no_other(rig: Rig) -> N
     allowance.end()
     with pytest.raises(BadCredentials):
         begin(allowance)
-
-
-@pytest.fixture
-def asking_others(tmp_path: Path) -> Rig:
-    """A gateway whose table answers when it is settled."""
-    rig = Rig(tmp_path, quotas=lambda clock: Gateway(UseModel(clock), "ada").quotas)
-    run(rig.shared.beat())
-    return rig
-
-
-def test_session_waits_for_its_place_and_is_granted_or_refused(asking_others: Rig) -> None:
-    allowances = [asking_others.doors.admit(asking(KEY)) for _ in range(2)]
-    first, second = map(Session, allowances)
-    assert (first.told, second.told) == ([], [])
-    run(asking_others.shared.settle())
-    assert (first.told, second.told) == (["granted"], ["stream_quota"])
-    # As a connection does that is closed for it.
-    allowances[1].end()
-    allowances[0].end()
-    third = Session(allowances[1])
-    run(asking_others.shared.settle())
-    assert third.told == ["granted"]
-
-
-def test_session_that_ends_while_it_waits_hears_nothing_more(asking_others: Rig) -> None:
-    allowance = asking_others.doors.admit(asking(KEY))
-    gone = Session(allowance)
-    allowance.end()
-    following = Session(asking_others.doors.admit(asking(KEY)))
-    run(asking_others.shared.settle())
-    assert (gone.told, following.told) == ([], ["granted"])
-
-
-def test_what_a_session_raises_when_it_is_granted_is_told_to_it(asking_others: Rig) -> None:
-    allowance = asking_others.doors.admit(asking(KEY))
-    session = Session(allowance, raises=NoWorker())
-    run(asking_others.shared.settle())
-    assert session.told == ["granted", "no_worker"]
-    allowance.end()
-    broken = Session(allowance, raises=RuntimeError())
-    run(asking_others.shared.settle())
-    assert broken.told == ["granted", "internal"]
-
-
-def test_refusal_after_a_wait_is_in_the_log(asking_others: Rig, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level("INFO")
-    for _ in range(2):
-        Session(asking_others.doors.admit(asking(KEY)))
-    run(asking_others.shared.settle())
-    assert [vars(record)["reason"] for record in caplog.records] == ["stream_quota"]
-
-
-def test_what_runs_beside_are_the_quotas(tmp_path: Path) -> None:
-    run(Rig(tmp_path).doors.run())
-    run(OpenDoors(parse_origins([])).run())
 
 
 def test_log_names_tenant_and_reason_once_a_minute(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
