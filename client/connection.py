@@ -43,10 +43,10 @@ def session_url(url: str, session_id: str | None, silence_schedule: str | None) 
 
 
 def resume_url(url: str) -> str:
-    """The same without an id: a session that is resumed has its own."""
+    """The same for a session that is resumed: it has an id, and a place among those of its tenant."""
     parts = urlsplit(url)
-    fields = [field for field in parts.query.split("&") if field.partition("=")[0] != _SESSION_ID]
-    return parts._replace(query="&".join(fields)).geturl()
+    fields = [field for field in parts.query.split("&") if field and field.partition("=")[0] != _SESSION_ID]
+    return parts._replace(query="&".join([*fields, "resume=true"])).geturl()
 
 
 def opening_commands(

@@ -125,7 +125,8 @@ class TenantDoors:
         try:
             if not allows(tenant.origins, request.header("origin")):
                 raise OriginRefused()
-            self._quotas.check(tenant)
+            if not _will_resume(request):
+                self._quotas.check(tenant)
         except VoxshardError as error:
             self.note(tenant.id, error)
             raise
@@ -179,6 +180,11 @@ class _Asked:
 
     granted: Granted
     refused: Refused
+
+
+def _will_resume(request: Request) -> bool:
+    """It has a session that is counted already; another one would be refused at START."""
+    return request.query.get("resume") == "true"
 
 
 class TenantAllowance:

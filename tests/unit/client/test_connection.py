@@ -172,8 +172,8 @@ def test_a_server_that_hangs_up_without_an_answer_may_be_tried_again() -> None:
 
 def test_a_session_is_resumed_at_the_same_address_without_an_id() -> None:
     url = session_url(URL + "/live?key=a%20b&flag", "mine", "offline")
-    assert resume_url(url) == URL + "/live?key=a%20b&flag&silence_schedule=offline"
-    assert resume_url(URL + "?session_id=other") == URL
+    assert resume_url(url) == URL + "/live?key=a%20b&flag&silence_schedule=offline&resume=true"
+    assert resume_url(URL + "?session_id=other") == URL + "?resume=true"
 
 
 @pytest.mark.parametrize(

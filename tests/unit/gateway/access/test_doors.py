@@ -17,6 +17,7 @@ from common.errors import (
 from gateway.access.doors import OpenDoors
 from gateway.access.keys import new_key
 from gateway.access.origins import parse_origins
+from gateway.connection import Request
 from tests.support.doors_rig import (
     FOREIGN,
     ISSUER,
@@ -145,6 +146,17 @@ def test_tenant_that_is_gone_ends_its_session_and_begins_no_other(rig: Rig) -> N
     allowance.end()
     with pytest.raises(BadCredentials):
         begin(allowance)
+
+
+def test_who_will_resume_is_let_in_although_all_streams_are_in_use(rig: Rig) -> None:
+    begin(rig.doors.admit(asking(KEY)))
+    resuming = Request("/", {"resume": "true"}, {"authorization": f"Bearer {KEY}"}, "127.0.0.1:1")
+    allowance = rig.doors.admit(resuming)
+    # One that has thought better of it is refused all the same.
+    with pytest.raises(StreamQuota):
+        begin(allowance)
+    allowance.go_on()
+    rig.refuses(StreamQuota, asking(KEY))
 
 
 def test_log_names_tenant_and_reason_once_a_minute(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
