@@ -94,7 +94,7 @@ def test_a_loss_in_mid_sentence_is_told_and_the_transcript_goes_on() -> None:
             assert rest == [Resumed, Result, Result, Stopped]
 
     run(session())
-    assert peers[0].path == "/"
+    assert peers[0].path == "/?resume=true"
     assert peers[0].audio() == after(SAMPLES + 10, 3)
     assert [said for said in peers[0].received if isinstance(said, str)] == ["RESUME:t1", "STOP"]
 
