@@ -26,6 +26,7 @@ from cli.supervisor.ports import check_ports, needed_ports
 from cli.supervisor.run_dir import NOTIFY_NAME, open_run_dir, write_settings
 from cli.supervisor.supervisor import Supervisor
 from common.addresses import http_url, reachable_host
+from common.advertise import NoAdvertiseHost, with_advertise_host
 from common.clock import MonotonicClock
 from common.logs import configure_logs
 from common.notify import notify_ready
@@ -41,12 +42,13 @@ _UNUSABLE: Final = 2
 def serve(settings: Settings) -> None:
     """Run the whole system on this machine: workers, gateways, and the supervisor that watches them."""
     try:
+        settings = with_advertise_host(settings)
         check_ports(needed_ports(settings))
         with open_run_dir(settings.run_dir) as run_dir:
             configure_logs("supervisor", settings.log_level)
             ready = with_prepared_model(settings, run_dir)
             halt = asyncio.run(_supervise(ready, run_dir)) if ready is not None else None
-    except (CannotServe, OpsPortTaken) as error:
+    except (CannotServe, NoAdvertiseHost, OpsPortTaken) as error:
         typer.echo(f"voxshard serve: {error}", err=True)
         raise typer.Exit(_UNUSABLE) from error
     if halt is not None:

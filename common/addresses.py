@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 # Whoever listens on all addresses of a machine is reached on its loopback.
 _LOOPBACK: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
+_HOST: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:-]*|::[A-Za-z0-9.:]*")
 _DATABASE: Final = re.compile(r"/?|/[0-9]+")
 
 
@@ -16,6 +17,17 @@ def reachable_host(host: str) -> str:
     """`host` as a client writes it in a URL: no wildcard, IPv6 in brackets."""
     host = _LOOPBACK.get(host, host)
     return f"[{host}]" if ":" in host else host
+
+
+def is_wildcard(host: str) -> bool:
+    """Whether it stands for all addresses of a machine."""
+    return host in _LOOPBACK
+
+
+def check_advertise_host(host: str) -> None:
+    """Raises `ValueError` if other hosts could not connect to it."""
+    if is_wildcard(host) or not _HOST.fullmatch(host):
+        raise ValueError("one address of this host that the others can connect to, without a port")
 
 
 def http_url(host: str, port: int, path: str = "") -> str:

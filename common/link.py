@@ -12,7 +12,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from enum import IntEnum
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -56,10 +56,12 @@ class FrameType(IntEnum):
 
 
 class Hello(msgspec.Struct, frozen=True, array_like=True):
-    """Who is at this end. The worker's carries the address of its own metrics.
+    """Who is at this end, with the address of its own metrics.
 
     Of a worker: `incarnation` is what its supervisor calls this process, empty without a supervisor, which
-    tells at `ends_url` how its processes ended (`common.ends`). `booted_s`: what its start took.
+    tells at `ends_url` how its processes ended (`common.ends`). `booted_s`: what its start took. `host` and
+    `card`: what it is lost with; on the CPU there is no card. `capacity`: how many sessions it can serve,
+    compared with the others.
     """
 
     version: int
@@ -69,6 +71,9 @@ class Hello(msgspec.Struct, frozen=True, array_like=True):
     incarnation: str = ""
     ends_url: str = ""
     booted_s: float | None = None
+    host: str = ""
+    card: str | None = None
+    capacity: Annotated[float, msgspec.Meta(gt=0)] = 1.0
 
 
 class Open(msgspec.Struct, frozen=True, array_like=True):

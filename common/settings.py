@@ -15,7 +15,7 @@ from typing import Any, Final, Literal
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from common.addresses import check_redis_url
+from common.addresses import check_advertise_host, check_redis_url
 from common.errors import BadSilenceSchedule
 from common.silence import parse_schedule
 
@@ -44,6 +44,9 @@ class Settings(BaseSettings):
         default=9_500, ge=1, le=65_535, description="ops port of worker 0, then +1 each"
     )
     supervisor_ops_port: int = Field(default=9_600, ge=1, le=65_535, description="ops port of the supervisor")
+    link_port: int = Field(
+        default=9_700, ge=1, le=65_535, description="links of other hosts to worker 0, then +1 each"
+    )
 
     workers: int = Field(default=2, ge=1, le=64, description="worker processes")
     gateways: int = Field(default=1, ge=1, le=64, description="gateway processes; they share both ports")
@@ -67,6 +70,9 @@ class Settings(BaseSettings):
         default=None,
         repr=False,
         description="Redis that gateways share, redis://, rediss:// or unix://; each for itself if not given",
+    )
+    advertise_host: str | None = Field(
+        default=None, description="address of this host for the others; that towards Redis if not given"
     )
     tenants_file: Path | None = Field(
         default=None, description="who may connect, with keys and quotas; everybody if not given"
@@ -140,6 +146,9 @@ class Settings(BaseSettings):
     max_speaking: int | None = Field(
         default=None, ge=1, description="sessions of one worker that may speak at once; any if not given"
     )
+    capacity: float | None = Field(
+        default=None, gt=0, description="sessions that a worker was measured to serve; all alike if not given"
+    )
     idle_timeout: float = Field(
         default=60.0, gt=0, description="seconds without a message of the client: closed 4408"
     )
@@ -187,6 +196,13 @@ class Settings(BaseSettings):
     def _url_can_be_one(cls, text: str | None) -> str | None:
         if text is not None:
             check_redis_url(text)
+        return text
+
+    @field_validator("advertise_host")
+    @classmethod
+    def _others_can_connect(cls, text: str | None) -> str | None:
+        if text is not None:
+            check_advertise_host(text)
         return text
 
 

@@ -1,6 +1,7 @@
-"""The whole host as one gateway sees it: rows of all workers and gateways, and their metrics as one page.
+"""Workers and gateways as one gateway sees them: rows of all, and the metrics of its instance as one page.
 
-The other processes are asked over their ops ports; one that does not answer is shown as such.
+The other processes of the instance are asked over their ops ports; one that does not answer is shown as such.
+Other instances are shown as they were heard of last.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urljoin
 
@@ -17,7 +19,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
-from common.addresses import http_url
+from common.identity import member_id, ops_url
 from common.ops_client import FetchFailed, fetch_text
 from common.settings import Settings
 
@@ -62,7 +64,7 @@ class WorkerSessions(msgspec.Struct, frozen=True):
 
 
 class UnknownWorker(Exception):
-    """No worker of this host has this id."""
+    """No worker that is known here has this id."""
 
 
 class WorkerSilent(Exception):
@@ -70,32 +72,41 @@ class WorkerSilent(Exception):
 
 
 def gateway_metrics_url(settings: Settings, index: int) -> str:
-    """Where gateway `index` shows its own metrics."""
-    return http_url(settings.ops_host, settings.gateway_ops_port + index, "/metrics")
+    """Where gateway `index` of this instance shows its own metrics."""
+    return ops_url(settings, settings.gateway_ops_port + index, "/metrics")
 
 
 def other_gateways(settings: Settings, index: int) -> list[GatewayRow]:
-    """Rows of the gateways of this host except number `index`, as they are shown if they do not answer."""
+    """Rows of the gateways of this instance except number `index`, as they are if they do not answer."""
     return [
-        GatewayRow(str(other), None, DOWN, 0, gateway_metrics_url(settings, other))
+        GatewayRow(member_id(settings, other), None, DOWN, 0, gateway_metrics_url(settings, other))
         for other in range(settings.gateways)
         if other != index
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a gateway knows without asking: all workers and those of its instance, itself, and the gateways of
+    other instances."""
+
+    workers: Callable[[], list[WorkerRow]]
+    own_workers: Callable[[], list[WorkerRow]]
+    gateway: Callable[[], GatewayRow]
+    gateways_elsewhere: Callable[[], list[GatewayRow]]
+
+
 class HostView:
     def __init__(
         self,
-        workers: Callable[[], list[WorkerRow]],
-        gateway: Callable[[], GatewayRow],
+        seen: Seen,
         others: Sequence[GatewayRow],
         registry: CollectorRegistry,
         *,
         timeout_s: float = ANSWER_TIMEOUT_S,
     ) -> None:
-        """`gateway` and `registry` are this gateway's own; `others` as from `other_gateways`."""
-        self._workers = workers
-        self._gateway = gateway
+        """`registry` is this gateway's own; `others` as from `other_gateways`."""
+        self._seen = seen
         self._others = others
         self._registry = registry
         self._timeout_s = timeout_s
@@ -104,19 +115,20 @@ class HostView:
         others = await asyncio.gather(
             *(asyncio.to_thread(_gateway_row, other, self._timeout_s) for other in self._others)
         )
-        gateways = sorted([self._gateway(), *others], key=lambda row: (len(row.id), row.id))
-        return HostRows(self._workers(), gateways)
+        own = sorted([self._seen.gateway(), *others], key=_by_number)
+        elsewhere = sorted(self._seen.gateways_elsewhere(), key=_by_number)
+        return HostRows(self._seen.workers(), [*own, *elsewhere])
 
     async def sessions(self, worker: str) -> WorkerSessions:
         """Raises `UnknownWorker` and `WorkerSilent`."""
-        row = next((row for row in self._workers() if row.id == worker), None)
+        row = next((row for row in self._seen.workers() if row.id == worker), None)
         if row is None:
             raise UnknownWorker(worker)
         return await asyncio.to_thread(_worker_sessions, row, self._timeout_s)
 
     async def metrics(self) -> bytes:
-        """This gateway's metrics and those of every ready worker, in the Prometheus text format."""
-        rows = self._workers()
+        """This gateway's metrics and those of its instance's ready workers, in the Prometheus text format."""
+        rows = self._seen.own_workers()
         scraped = await asyncio.gather(
             *(asyncio.to_thread(_worker_families, row, self._timeout_s) for row in rows)
         )
@@ -125,6 +137,10 @@ class HostView:
         # Gauges that look at the loop's own state are read here, the rest is left to a thread.
         own = generate_latest(self._registry).decode()
         return await asyncio.to_thread(_exposition, own, families)
+
+
+def _by_number(row: GatewayRow) -> tuple[int, str]:
+    return len(row.id), row.id
 
 
 def _gateway_row(other: GatewayRow, timeout_s: float) -> GatewayRow:

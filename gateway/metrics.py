@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 
 from common.audio import samples_to_seconds
 from common.errors import REFUSALS, TABLE
+from gateway.host_metrics import HostMetrics
 
 _CODES: Final = frozenset({*range(1000, 1015), *(error.close_code for error in TABLE)})
 
@@ -96,6 +97,7 @@ class GatewayMetrics:
             registry=registry,
         )
         self._resumes.labels(gateway)
+        self.hosts = HostMetrics(registry, gateway)
         self._registry = Gauge(
             "asr_registry_up",
             "1 while the registry of session ids answers; always where it is this process's own.",

@@ -14,13 +14,16 @@ from typing import Final
 
 import uvloop
 
+from common.advertise import NoAdvertiseHost, with_advertise_host
 from common.clock import MonotonicClock, UnixClock
 from common.errors import BadHotwords
 from common.events import SessionOptions
+from common.identity import instance_name, member_id
 from common.logs import configure_logs
 from common.notify import notify_ready
 from common.ops_server import OpsPortTaken, OpsServer, Reply, json_reply, metrics_reply, ready_reply
 from common.process import BOOT_FAILED, wait_for_stop_signal
+from common.registry.base import UnusableUrl
 from common.settings import Settings
 from common.silence import parse_schedule
 from gateway.admission import Limits
@@ -28,14 +31,17 @@ from gateway.boot import BootFailed
 from gateway.causes import Causes
 from gateway.departure import Departure
 from gateway.dialects.option_texts import parse_hotwords
+from gateway.dialing import over_socket
 from gateway.entrance import let_in, make_doors
-from gateway.host_view import GatewayRow, HostView, gateway_metrics_url, other_gateways
+from gateway.host_view import GatewayRow, HostView, Seen, gateway_metrics_url, other_gateways
 from gateway.http import HttpServer, create_app
 from gateway.limits_watch import TimeLimits
+from gateway.link_keeper import Member
 from gateway.live_services import LiveServices
 from gateway.live_sessions import LiveSessions
 from gateway.lost_workers import LostWorkers
 from gateway.metrics import GatewayMetrics
+from gateway.neighbours import make_neighbours
 from gateway.registry.choice import make_registry
 from gateway.relay_services import RelayServices
 from gateway.resume_tokens import ResumeTokens
@@ -60,19 +66,24 @@ class GatewayProcess:
         self._settings = settings
         self._index = index
         self._clock = MonotonicClock()
-        self._metrics = GatewayMetrics(str(index))
+        self._name = member_id(settings, index)
+        self._metrics = GatewayMetrics(self._name)
         self._sessions = LiveSessions(self._metrics)
         url = gateway_metrics_url(settings, index)
         limits = Limits(settings.max_lag_ms, settings.max_speaking)
         self._causes = Causes()
         lost = LostWorkers(self._clock, self._causes)
-        make_link = partial(WorkerLink, str(index), url, limits, self._metrics.stale_frame, lost)
+        make_link = partial(WorkerLink, self._name, url, limits, self._metrics.stale_frame, lost)
         self._registry = make_registry(
             settings.redis_url, settings.placement_seed, self._clock, self._metrics
         )
         seed = self._registry.seed
-        self._pool = WorkerPool(settings.run_dir, settings.workers, seed.current, make_link)
+        own = own_workers(settings, settings.run_dir)
+        self._pool = WorkerPool(own, seed.current, make_link, self._metrics.hosts)
         self._metrics.count_waiting(lambda: self._pool.waiting)
+        self._neighbours = make_neighbours(
+            settings, self._pool.follow, self._row, self._metrics.hosts, self._clock
+        )
         self._doors = make_doors(settings, self._clock, self._metrics)
         self._leaving = False
         self._services = LiveServices(
@@ -109,6 +120,7 @@ class GatewayProcess:
                 serving = [
                     tasks.create_task(self._pool.run(), name="worker-pool"),
                     tasks.create_task(self._causes.run(), name="causes"),
+                    tasks.create_task(self._neighbours.run(), name="neighbours"),
                     tasks.create_task(self._registry.run(), name="registry"),
                     tasks.create_task(self._doors.run(), name="doors"),
                     tasks.create_task(self._keep_limits(), name="limits"),
@@ -160,7 +172,7 @@ class GatewayProcess:
 
     def _row(self) -> GatewayRow:
         return GatewayRow(
-            id=str(self._index),
+            id=self._name,
             pid=os.getpid(),
             state="ready" if self._is_ready() else "not_ready",
             sessions=self._sessions.count,
@@ -169,7 +181,8 @@ class GatewayProcess:
 
     def _host_view(self) -> HostView:
         others = other_gateways(self._settings, self._index)
-        return HostView(self._pool.rows, self._row, others, self._metrics.registry)
+        seen = Seen(self._pool.rows, self._pool.own_rows, self._row, self._neighbours.gateways)
+        return HostView(seen, others, self._metrics.registry)
 
     def _ready_reply(self) -> Reply:
         why_not = "it is going to end" if self._leaving else "no worker is ready"
@@ -188,6 +201,18 @@ class GatewayProcess:
         )
         ops.start()
         return ops
+
+
+def own_workers(settings: Settings, run_dir: Path) -> list[Member]:
+    """Those of this instance, by their sockets."""
+    return [
+        Member(
+            member_id(settings, number),
+            instance_name(settings),
+            over_socket(run_dir / f"worker-{number}.sock"),
+        )
+        for number in range(settings.workers)
+    ]
 
 
 def default_options(settings: Settings) -> SessionOptions:
@@ -210,7 +235,7 @@ def run(settings: Settings, index: int) -> None:
     """Run gateway `index` until it is told to stop. Exits with `BOOT_FAILED` when it cannot."""
     configure_logs(f"gateway-{index}", settings.log_level)
     try:
-        uvloop.run(GatewayProcess(settings, index).serve())
-    except* (BootFailed, CannotListen, OpsPortTaken) as errors:
+        uvloop.run(GatewayProcess(with_advertise_host(settings), index).serve())
+    except* (BootFailed, CannotListen, NoAdvertiseHost, OpsPortTaken, UnusableUrl) as errors:
         log.critical("cannot boot", exc_info=errors)
         raise SystemExit(BOOT_FAILED) from None

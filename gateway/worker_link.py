@@ -115,7 +115,8 @@ class WorkerLink:
 
     @property
     def ready(self) -> bool:
-        return self._transport is not None and self.load is not None and self.load.ready
+        is_known = self._transport is not None and self.hello is not None
+        return is_known and self.load is not None and self.load.ready
 
     @property
     def sessions(self) -> int:

@@ -28,6 +28,8 @@ AT_ONCE: Final = 2
 RULED: Final = (
     *(f"client/{name}.py" for name in ("failures", "replay", "retry", "session", "view")),
     "common/*.py",
+    "common/registry/announcer.py",
+    "common/registry/base.py",
     *(
         f"worker/engines/encoder_llm/{name}.py"
         for name in ("buckets", "busy", "continuation", "timed_words", "viterbi")
@@ -40,6 +42,8 @@ RULED: Final = (
     "gateway/death.py",
     "gateway/limits_watch.py",
     "gateway/lost_workers.py",
+    "gateway/directory_watch.py",
+    "gateway/link_keeper.py",
     "gateway/placement.py",
     "gateway/dialects/acknowledged.py",
     *(f"gateway/quotas/{name}.py" for name in ("account", "bucket", "memory", "shared", "shared_account")),
@@ -51,8 +55,10 @@ RULED: Final = (
     "gateway/registry/shared.py",
     "gateway/registry/shared_records.py",
     "gateway/resume_tokens.py",
+    "gateway/roster.py",
     "gateway/session_feed.py",
     "gateway/strikes.py",
+    "gateway/worker_pool.py",
 )
 # pytest would rewrite its plug-ins; those are there already, which costs nothing but their assertions.
 _PRELOADED: Final = "ignore::pytest.PytestAssertRewriteWarning"

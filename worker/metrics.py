@@ -5,6 +5,7 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 from common.audio import samples_to_seconds
+from common.link_auth import Refusal
 from common.metrics import LAG_BUCKETS_S, LATENCY_BUCKETS_S
 from worker.pipeline.effects import DecodeKind
 
@@ -66,6 +67,14 @@ class WorkerMetrics:
         self._mps = Gauge(
             "asr_mps_attached", "1: runs under CUDA's MPS daemon.", ["worker"], registry=registry
         )
+        self._refused = Counter(
+            "asr_worker_links_refused",
+            "Connections to the link port that did not prove who they are.",
+            ["worker", "reason"],
+            registry=registry,
+        )
+        for refusal in Refusal:
+            self._refused.labels(worker, refusal.value)
         self._settled_s = 0.0
         self._busy_s = 0.0
         for stage in ("vad", "decode"):
@@ -124,6 +133,9 @@ class WorkerMetrics:
     def lag(self, seconds: float) -> None:
         self._lag.labels(self._worker).set(seconds)
         self._lag_seen.labels(self._worker).observe(seconds)
+
+    def link_refused(self, refusal: Refusal) -> None:
+        self._refused.labels(self._worker, refusal.value).inc()
 
     def evicted(self) -> None:
         self._evicted.labels(self._worker).inc()

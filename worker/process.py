@@ -14,23 +14,26 @@ from typing import Final
 
 import uvloop
 
-from common.addresses import http_url
+from common.advertise import NoAdvertiseHost, with_advertise_host
 from common.clock import MonotonicClock
+from common.identity import failure_domain, member_id, ops_url
 from common.link import LINK_VERSION, Hello, Load
 from common.link_transport import LinkTransport
 from common.logs import configure_logs
 from common.notify import notify_ready
 from common.ops_server import OpsServer, json_reply, metrics_reply, ready_reply
 from common.process import BOOT_FAILED, wait_for_stop_signal
+from common.registry.base import UnusableUrl
 from common.settings import Settings
 from worker.cores import pin_to_cores
 from worker.engines.base import EngineDead, SegmentEngine
 from worker.engines.registry import UnknownEngine, create_engine
 from worker.environment import SWITCH_S, set_defaults
-from worker.gpu import gpu_name, is_cuda, only_own_card
+from worker.gpu import card_of, gpu_name, is_cuda, only_own_card
 from worker.memory import IdleTrimmer, trim_heap
 from worker.metrics import WorkerMetrics
 from worker.mps import check_attached
+from worker.presence import make_presence
 from worker.process_stat import process_age_s
 from worker.scheduler.runner import DecodeScheduler
 from worker.server import GatewayLinks
@@ -63,13 +66,16 @@ class WorkerProcess:
         self._incarnation = incarnation
         self._engine = engine
         clock = MonotonicClock()
-        self._metrics = WorkerMetrics(str(index))
+        self._name = member_id(settings, index)
+        self._metrics = WorkerMetrics(self._name)
         self._vad = VadPool(create_vad(settings.vad, settings.vad_model), self._metrics, clock)
         self._scheduler = DecodeScheduler(engine, self._metrics, clock)
         self._table = SessionTable(settings.session_timeout, self._metrics, clock)
         services = Services(self._vad, engine, self._scheduler, self._metrics, clock, settings)
         self._links = GatewayLinks(self._hello, self._table, services, self._load)
+        self._presence = make_presence(settings, self._links, self._metrics)
         self._gpu: str | None = None
+        self._card: str | None = None
         self._booted_s: float | None = None
         self._ready = False
         self._draining = False
@@ -77,13 +83,16 @@ class WorkerProcess:
     def _hello(self) -> Hello:
         settings = self._settings
         return Hello(
-            LINK_VERSION,
-            str(self._index),
-            os.getpid(),
-            http_url(settings.ops_host, settings.worker_ops_port + self._index, "/metrics"),
+            version=LINK_VERSION,
+            name=self._name,
+            pid=os.getpid(),
+            metrics_url=ops_url(settings, settings.worker_ops_port + self._index, "/metrics"),
             incarnation=self._incarnation,
-            ends_url=http_url(settings.ops_host, settings.supervisor_ops_port, "/ends"),
+            ends_url=ops_url(settings, settings.supervisor_ops_port, "/ends"),
             booted_s=self._booted_s,
+            host=failure_domain(settings),
+            card=self._card,
+            capacity=settings.capacity or 1.0,
         )
 
     def _load(self) -> Load:
@@ -114,6 +123,8 @@ class WorkerProcess:
             await self._engine.start()
             device = self._engine.capabilities.device
             self._gpu = gpu_name(device)
+            card = card_of(device)
+            self._card = None if card is None else card.uuid
             if is_cuda(device) and await check_attached():
                 self._metrics.mps_attached()
             # What start-up made lives for ever: the collector need not look at it again.
@@ -140,7 +151,9 @@ class WorkerProcess:
         path = socket_path(_run_dir(self._settings), self._index)
         path.unlink(missing_ok=True)
         loop = asyncio.get_running_loop()
-        server = await loop.create_unix_server(lambda: LinkTransport(self._links), str(path))
+        servers = [await loop.create_unix_server(lambda: LinkTransport(self._links), str(path))]
+        if self._presence is not None:
+            servers.append(await self._presence.listen(self._index))
         self._booted_s = process_age_s(os.getpid())
         self._set_ready(True)
         notify_ready()
@@ -149,7 +162,8 @@ class WorkerProcess:
         finally:
             self._set_ready(False)
             self._links.close()
-            server.close()
+            for server in servers:
+                server.close()
             path.unlink(missing_ok=True)
 
     async def _work_until_stopped(self) -> None:
@@ -159,10 +173,17 @@ class WorkerProcess:
                 tasks.create_task(self._run_engine(self._scheduler.run()), name="scheduler"),
                 tasks.create_task(self._run_engine(self._keep_house()), name="housekeeping"),
             ]
+            announcing = tasks.create_task(self._announce(), name="announcer")
             await wait_for_stop_signal()
+            announcing.cancel()
             await self._drain()
             for task in serving:
                 task.cancel()
+
+    async def _announce(self) -> None:
+        """To other hosts, if there are any, until cancelled."""
+        if self._presence is not None:
+            await self._presence.announce(self._index, self._hello())
 
     async def _drain(self) -> None:
         """Until no session is left, or the time is over; what is left then is heard again elsewhere."""
@@ -218,11 +239,11 @@ def run(settings: Settings, index: int, incarnation: str = "") -> None:
     sys.setswitchinterval(SWITCH_S)
     try:
         _run_dir(settings)
-        settings = only_own_card(settings, os.environ)
+        settings = only_own_card(with_advertise_host(settings), os.environ)
         engine = create_engine(settings, f"engine-{index}")
         process = WorkerProcess(settings, index, engine, incarnation)
         uvloop.run(process.serve())
-    except* (BootFailed, UnknownEngine, UnknownVad) as errors:
+    except* (BootFailed, NoAdvertiseHost, UnknownEngine, UnknownVad, UnusableUrl) as errors:
         log.critical("cannot boot", exc_info=errors)
         raise SystemExit(BOOT_FAILED) from None
     except* EngineDead as errors:

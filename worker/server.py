@@ -29,6 +29,7 @@ class GatewayLinks:
     def __init__(
         self, hello: Callable[[], Hello], table: SessionTable, services: Services, load: Callable[[], Load]
     ) -> None:
+        """`hello` and `load` tell what is so when they are called."""
         self._hello = hello
         self._table = table
         self._services = services

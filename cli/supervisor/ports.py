@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from cli.supervisor.errors import PortUnusable
+from common.identity import advertised_host
 from common.settings import Settings
 
 _LAST_PORT: Final = 65_535
@@ -33,6 +34,7 @@ def needed_ports(settings: Settings) -> list[NeededPort]:
     return [
         *_client_ports(settings),
         *(NeededPort(settings.ops_host, port, flag, "--ops-host") for port, flag in ops),
+        *_link_ports(settings),
     ]
 
 
@@ -52,6 +54,15 @@ def _client_ports(settings: Settings) -> list[NeededPort]:
             ),
         )
     ]
+
+
+def _link_ports(settings: Settings) -> list[NeededPort]:
+    """Only where there are other hosts."""
+    host = advertised_host(settings)
+    if host is None:
+        return []
+    ports = range(settings.link_port, settings.link_port + settings.workers)
+    return [NeededPort(host, port, "--link-port", "--advertise-host") for port in ports]
 
 
 def check_ports(needed: Iterable[NeededPort]) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from common.registry.redis_call import RedisScripts
 from gateway.quotas.base import Share, Use
 from gateway.quotas.script import EXCHANGE
 from gateway.registry.base import EXPIRY_S
-from gateway.registry.redis_call import RedisScripts
 
 STREAMS_PREFIX: Final = "voxshard:streams:"
 AUDIO_PREFIX: Final = "voxshard:audio:"

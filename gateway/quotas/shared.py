@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from typing import Final
 
 from common.clock import Clock
+from common.registry.base import RegistryAway
 from gateway.access.tenants import Tenant
 from gateway.boundary import tell
 from gateway.quotas.account import Account
 from gateway.quotas.base import Entrant, UseTable
 from gateway.quotas.shared_account import SharedAccount, Verdict
-from gateway.registry.base import RegistryAway
 from gateway.registry.health import Health
 from gateway.registry.heartbeat import Heartbeat
 

@@ -42,10 +42,6 @@ class Pin:
         return self.epoch, self.owner
 
 
-class RegistryAway(Exception):
-    """The registry does not answer, or not with what was asked for. The message holds no secret."""
-
-
 class PinTable(Protocol):
     """All gateways' pins. Calls answer in the order of what they are given; all raise `RegistryAway`."""
 

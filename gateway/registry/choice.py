@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from common.clock import Clock
+from common.registry.base import UnusableUrl
 from gateway.boot import BootFailed
 from gateway.hold import Registry
 from gateway.metrics import GatewayMetrics
@@ -21,7 +22,7 @@ from gateway.registry.shared import SharedPins
 from gateway.registry.shared_records import SharedRecords
 
 if TYPE_CHECKING:
-    from gateway.registry.redis_call import RedisScripts
+    from common.registry.redis_call import RedisScripts
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +65,12 @@ def _on_redis(redis_url: str, seed: str, metrics: GatewayMetrics) -> GatewayRegi
 def redis_scripts(redis_url: str) -> RedisScripts:
     """On a connection of their own. Raises `BootFailed` for an address that cannot be used."""
     # Only now: who has no Redis need not load its client.
-    from gateway.registry.redis_call import RedisScripts, UnusableUrl  # noqa: PLC0415
+    from common.registry.redis_call import RedisScripts  # noqa: PLC0415
 
     try:
         return RedisScripts(redis_url)
-    except UnusableUrl:
-        raise BootFailed("redis_url: the options of this address cannot be used") from None
+    except UnusableUrl as error:
+        raise BootFailed(str(error)) from None
 
 
 def unique_owner() -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from gateway.registry.base import RegistryAway
+from common.registry.base import RegistryAway
 
 log = logging.getLogger(__name__)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from common.registry.redis_call import RedisScripts
 from gateway.registry.base import EXPIRY_S, KEPT_S, Claim, Pin
-from gateway.registry.redis_call import RedisScripts
 from gateway.registry.scripts import CLAIM, RELEASE, RENEW
 
 KEY_PREFIX: Final = "voxshard:pin:"

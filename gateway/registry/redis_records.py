@@ -10,9 +10,9 @@ from typing import Final
 import msgspec
 
 from common.events import Final as FinalEvent
+from common.registry.redis_call import Argument, RedisScripts
 from gateway.registry.record_scripts import LOAD, SAVE, TOUCH
 from gateway.registry.records import RESUME_WITHIN_S, Record, RecordHead, Save, Saved
-from gateway.registry.redis_call import Argument, RedisScripts
 
 log = logging.getLogger(__name__)
 

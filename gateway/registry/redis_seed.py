@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from gateway.registry.redis_call import RedisScripts
+from common.registry.redis_call import RedisScripts
 
 KEY: Final = "voxshard:seed"
 _KEEP: Final = """

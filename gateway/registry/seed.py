@@ -11,7 +11,7 @@ import logging
 from collections.abc import Sequence
 from typing import Final, Protocol
 
-from gateway.registry.base import RegistryAway
+from common.registry.base import RegistryAway
 
 log = logging.getLogger(__name__)
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from common.errors import SessionInUse
+from common.registry.base import RegistryAway
 from gateway.boundary import tell
-from gateway.registry.base import Claim, Pin, PinHolder, PinTable, RegistryAway
+from gateway.registry.base import Claim, Pin, PinHolder, PinTable
 from gateway.registry.health import Health
 from gateway.registry.heartbeat import Heartbeat
 

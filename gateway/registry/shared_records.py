@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from common.registry.base import RegistryAway
 from gateway.boundary import tell
-from gateway.registry.base import HEARTBEAT_S, RegistryAway
+from gateway.registry.base import HEARTBEAT_S
 from gateway.registry.records import (
     RESUME_WITHIN_S,
     KeptSession,

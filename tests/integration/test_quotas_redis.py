@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from common.registry.redis_call import RedisScripts
 from gateway.access.tenants import Tenant
 from gateway.quotas.base import Use
 from gateway.quotas.redis import RedisUse
-from gateway.registry.redis_call import RedisScripts
 from tests.support.aio import run
 from tests.support.clock import ManualClock
 from tests.support.redis_server import RedisServer

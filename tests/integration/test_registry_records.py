@@ -12,9 +12,9 @@ from redis.asyncio import Redis
 
 from common.checkpoint import Checkpoint
 from common.events import EndpointReason, Final, ScheduleStep, SessionOptions, Word
-from gateway.registry.base import RegistryAway
+from common.registry.base import RegistryAway
+from common.registry.redis_call import RedisScripts
 from gateway.registry.records import Record, RecordHead, Save, Saved
-from gateway.registry.redis_call import RedisScripts
 from gateway.registry.redis_records import RedisRecords
 from gateway.registry.redis_seed import RedisSeed
 from tests.support.aio import run

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.registry.base import Claim, Pin, PinTable, RegistryAway
+from common.registry.base import RegistryAway, UnusableUrl
+from common.registry.redis_call import ANSWER_WITHIN_S, RedisScripts
+from gateway.registry.base import Claim, Pin, PinTable
 from gateway.registry.memory import MemoryTable
 from gateway.registry.redis import RedisTable
-from gateway.registry.redis_call import ANSWER_WITHIN_S, RedisScripts, UnusableUrl
 from tests.support.aio import run
 from tests.support.clock import ManualClock
 from tests.support.pin_contract import CHECKS, Check, Contract

@@ -19,6 +19,7 @@ pytestmark = [pytest.mark.fault, pytest.mark.timeout(120)]
 PCM = spoken(speech_ms=2_500, silence_ms=500)
 PART = len(PCM) // 10 * 2
 LIVE = 4
+PINS = "voxshard:pin:"
 UNIQUE_AGAIN_S = 5.0
 # As long as a START may wait for a Redis that has just gone away, twice its limit, and time to be served.
 ACCEPTED_WITHIN_S = 2.0
@@ -55,8 +56,11 @@ def _is(deployment: Deployment, up: bool) -> bool:
 
 def _pins(redis: RedisServer) -> int:
     """Records of sessions come back as well, and maybe before their pins."""
-    keys = redis.keys()
-    return sum(key.startswith("voxshard:pin:") for key in keys)
+    return len(redis.keys(PINS))
+
+
+def _sees_a_session(deployment: Deployment) -> bool:
+    return any(row.sessions for row in deployment.rows().workers)
 
 
 async def _refused(deployment: Deployment, session: str) -> bool:
@@ -169,6 +173,8 @@ async def test_of_two_sessions_that_began_without_redis_one_goes_on(hosts: Hosts
         for client in clients:
             await client.start()
             await client.send_audio(PCM[:PART])
+            # So that the next one is given another worker: the same one would refuse it at once.
+            await eventually(partial(_sees_a_session, hosts.other), ACCEPTED_WITHIN_S, "its load is reported")
         hosts.redis.start()
         ended = [asyncio.create_task(client.error()) for client in clients]
         done, going_on = await asyncio.wait(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from common.checkpoint import Checkpoint
 from common.events import EndpointReason, Final, SessionOptions
-from gateway.registry.base import RegistryAway
+from common.registry.base import RegistryAway
 from gateway.registry.records import KeptSession, Record, RecordHead, RecordHolder, Save, Saved
 
 

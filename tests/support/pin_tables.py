@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from common.registry.base import RegistryAway
 from gateway.metrics import GatewayMetrics
-from gateway.registry.base import Claim, Pin, RegistryAway
+from gateway.registry.base import Claim, Pin
 from gateway.registry.health import Health
 from gateway.registry.memory import MemoryTable
 from gateway.registry.shared import SharedPins

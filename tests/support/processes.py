@@ -27,8 +27,8 @@ from common.ops_client import FetchFailed, fetch_text
 from common.process import end_with_parent
 from common.settings import PREFIX
 from gateway.host_view import HostRows, WorkerSessions
+from tests.support.addresses import Addresses
 from tests.support.exposition import Metrics
-from tests.support.port_range import free_port_range
 
 ROOT: Final = Path(__file__).parents[2]
 SCRIPTED: Final = "tests.support.engines:scripted"
@@ -52,13 +52,16 @@ class _Children(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to serve: an engine, how many processes, further flags, further environment variables."""
+    """What to serve: an engine, how many processes, further flags, further environment variables; on which
+    address, in which network namespace."""
 
     engine: str = SCRIPTED
     workers: int = 1
     gateways: int = 1
     flags: tuple[str, ...] = ()
     environ: Environ = field(default_factory=dict)
+    host: str = "127.0.0.1"
+    netns: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +70,12 @@ class _Said:
     err: str = ""
 
 
-class Deployment:
+class Deployment(Addresses):
     """`voxshard serve` with this plan, from `with` until the block is left."""
 
     def __init__(self, plan: Plan) -> None:
+        super().__init__(plan.host, plan.gateways, plan.workers, proxied="--proxied" in plan.flags)
         self.plan = plan
-        self._first_port = free_port_range(3 + 3 * plan.gateways + plan.workers)
         self._folder = Path(tempfile.mkdtemp(prefix="voxshard-test-"))
         self._process: subprocess.Popen[bytes] | None = None
         self._last_words = _Said()
@@ -90,42 +93,6 @@ class Deployment:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    # --- addresses -----------------------------------------------------------------------------
-
-    @property
-    def port(self) -> int:
-        return self._first_port
-
-    @property
-    def url(self) -> str:
-        return f"ws://127.0.0.1:{self.port}"
-
-    @property
-    def live_urls(self) -> list[str]:
-        """Of each gateway, where they have ports of their own."""
-        return [f"ws://127.0.0.1:{self._proxied_port + index}" for index in range(self.plan.gateways)]
-
-    @property
-    def _proxied_port(self) -> int:
-        return self._first_port + 3 + self.plan.gateways + self.plan.workers
-
-    @property
-    def http_url(self) -> str:
-        shared, own = self._first_port + 1, self._proxied_port + self.plan.gateways
-        return f"http://127.0.0.1:{own if '--proxied' in self.plan.flags else shared}"
-
-    @property
-    def supervisor_url(self) -> str:
-        return f"http://127.0.0.1:{self._first_port + 2}"
-
-    def gateway_url(self, index: int) -> str:
-        """Its ops port."""
-        return f"http://127.0.0.1:{self._first_port + 3 + index}"
-
-    def worker_url(self, worker: str) -> str:
-        """Its ops port."""
-        return f"http://127.0.0.1:{self._first_port + 3 + self.plan.gateways + int(worker)}"
 
     @property
     def run_dir(self) -> Path:
@@ -210,20 +177,15 @@ class Deployment:
     def _command(self) -> list[str]:
         plan = self.plan
         settings = {
-            "port": self._first_port,
-            "http-port": self._first_port + 1,
-            "supervisor-ops-port": self._first_port + 2,
-            "gateway-ops-port": self._first_port + 3,
-            "worker-ops-port": self._first_port + 3 + plan.gateways,
-            "gateway-port": self._proxied_port,
-            "gateway-http-port": self._proxied_port + plan.gateways,
+            **self.settings(),
             "run-dir": self.run_dir,
             "engine": plan.engine,
             "workers": plan.workers,
             "gateways": plan.gateways,
         }
         flags = [part for name, value in settings.items() for part in (f"--{name}", str(value))]
-        return [str(Path(sys.executable).with_name("voxshard")), "serve", *flags, *plan.flags]
+        there = [] if plan.netns is None else ["ip", "netns", "exec", plan.netns]
+        return [*there, str(Path(sys.executable).with_name("voxshard")), "serve", *flags, *plan.flags]
 
     # --- what it says --------------------------------------------------------------------------
 

@@ -30,8 +30,9 @@ class NoRedis(Exception):
 class RedisServer:
     """From `with` until the block is left: keeps nothing on disk, so that a new start is an empty one."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: str = "127.0.0.1") -> None:
         [self._port] = free_ports(1)
+        self._host = host
         self._folder = Path(tempfile.mkdtemp(prefix="voxshard-redis-"))
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -50,7 +51,7 @@ class RedisServer:
 
     @property
     def url(self) -> str:
-        return f"redis://:{PASSWORD}@127.0.0.1:{self._port}/0"
+        return f"redis://:{PASSWORD}@{self._host}:{self._port}/0"
 
     def start(self) -> None:
         """Raises `NoRedis`."""
@@ -73,7 +74,7 @@ class RedisServer:
     def _options(self) -> list[str]:
         options = {
             "port": str(self._port),
-            "bind": "127.0.0.1",
+            "bind": self._host,
             "requirepass": PASSWORD,
             "save": "",
             "appendonly": "no",
@@ -86,9 +87,10 @@ class RedisServer:
         with Redis.from_url(self.url) as client:
             client.flushall()
 
-    def keys(self) -> list[str]:
+    def keys(self, prefix: str = "") -> list[str]:
+        """Those that begin so."""
         with Redis.from_url(self.url) as client:
-            return sorted(key.decode() for key in client.scan_iter())
+            return sorted(key.decode() for key in client.scan_iter(f"{prefix}*"))
 
     def pause(self) -> None:
         """It takes connections and answers nothing."""

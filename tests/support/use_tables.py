@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 
 from common.clock import Clock
 from common.errors import VoxshardError
+from common.registry.base import RegistryAway
 from gateway.access.tenants import Tenant
 from gateway.metrics import GatewayMetrics
 from gateway.quotas.base import Share, Use
 from gateway.quotas.bucket import TokenBucket
 from gateway.quotas.shared import SharedQuotas
-from gateway.registry.base import EXPIRY_S, RegistryAway
+from gateway.registry.base import EXPIRY_S
 from gateway.registry.health import Health
 from tests.support.clock import ManualClock
 

@@ -158,6 +158,14 @@ def test_taken_port_ends_with_2_before_anything_is_started() -> None:
     )
 
 
+def test_a_redis_that_no_way_leads_to_ends_with_2_and_is_not_named() -> None:
+    redis = "redis://:secret@no.such.name.invalid"
+    result = CliRunner().invoke(app, flags(free_ports(5), "--redis-url", redis))
+    assert result.exit_code == 2
+    assert "set --advertise-host" in result.stderr
+    assert "secret" not in result.stderr and "no.such" not in result.stderr
+
+
 def test_unusable_run_dir_ends_with_2(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     result = CliRunner().invoke(app, flags(free_ports(5), "--run-dir", str(tmp_path)))

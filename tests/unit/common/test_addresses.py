@@ -2,7 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from common.addresses import check_redis_url, http_url, reachable_host
+from common.addresses import (
+    check_advertise_host,
+    check_redis_url,
+    http_url,
+    is_wildcard,
+    reachable_host,
+)
 
 HOSTS = [
     ("0.0.0.0", "127.0.0.1"),
@@ -21,6 +27,18 @@ def test_host_is_written_as_a_client_can_use_it(host: str, shown: str) -> None:
 @pytest.mark.parametrize(("host", "shown"), HOSTS)
 def test_url_has_the_reachable_host(host: str, shown: str) -> None:
     assert http_url(host, 9400, "/metrics") == f"http://{shown}:9400/metrics"
+
+
+@pytest.mark.parametrize("host", ["10.0.0.2", "fd00::2", "::1", "asr-1.example"])
+def test_others_can_connect_to_an_address(host: str) -> None:
+    check_advertise_host(host)
+    assert not is_wildcard(host)
+
+
+@pytest.mark.parametrize("host", ["", "0.0.0.0", "::", "10.0.0.2/x", "a b", "[::1]", "-x"])
+def test_nobody_can_connect_to_these(host: str) -> None:
+    with pytest.raises(ValueError, match="one address of this host"):
+        check_advertise_host(host)
 
 
 def test_url_without_a_path_ends_with_the_port() -> None:

@@ -103,6 +103,10 @@ def test_a_file_that_cannot_be_read_is_an_error_that_names_it(content: bytes | N
         ("session_timeout", 0),
         ("silence_schedule", "5000:300"),
         ("redis_url", "localhost:6379"),
+        ("advertise_host", "0.0.0.0"),
+        ("advertise_host", "10.0.0.2/"),
+        ("link_port", 0),
+        ("capacity", 0),
     ],
 )
 def test_values_out_of_range_are_errors_that_name_the_setting(name: str, value: Any) -> None:

@@ -21,7 +21,7 @@ from common.events import ScheduleStep
 from common.link import FrameType
 from common.settings import PREFIX, Settings, load_settings
 from common.silence import OFFLINE_STEPS, STREAMING_STEPS, SilenceSchedule
-from gateway.host_view import GatewayRow, HostView
+from gateway.host_view import GatewayRow, HostView, Seen
 from gateway.metrics import GatewayMetrics
 from worker.engines.base import TranscribeRequest
 from worker.engines.registry import create_engine
@@ -110,6 +110,7 @@ def touched_gateway_metrics() -> CollectorRegistry:
     metrics.rejected("no_worker")
     metrics.moved("link", 0)
     metrics.taken_up(0.0)
+    metrics.hosts.workers({"local": 1}, {"local": 1})
     return metrics.registry
 
 
@@ -162,7 +163,7 @@ def test_metric_list_is_what_the_process_exposes(heading: str, registry: Collect
 def test_merged_page_adds_only_the_documented_series() -> None:
     me = GatewayRow("0", 1, "ready", 0, "http://127.0.0.1:1/metrics")
     own = touched_gateway_metrics()
-    view = HostView(list, lambda: me, [], own)
+    view = HostView(Seen(list, list, lambda: me, list), [], own)
     families = text_string_to_metric_families(asyncio.run(view.metrics()).decode())
     added = {(family.name, family.type) for family in families if family.name.startswith(_OWN_SERIES)}
     added -= {(family.name, family.type) for family in _reparsed(own)}

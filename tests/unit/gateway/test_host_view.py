@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 
 import pytest
@@ -18,6 +18,7 @@ from gateway.host_view import (
     READY,
     GatewayRow,
     HostView,
+    Seen,
     UnknownWorker,
     WorkerRow,
     WorkerSilent,
@@ -77,9 +78,14 @@ def view_of(
     workers: list[WorkerRow],
     others: list[GatewayRow] | None = None,
     registry: CollectorRegistry | None = None,
+    elsewhere: Sequence[WorkerRow] = (),
+    gateways_elsewhere: list[GatewayRow] | None = None,
 ) -> HostView:
     own = registry or CollectorRegistry()
-    return HostView(lambda: workers, lambda: OWN, others or [], own, timeout_s=0.1)
+    seen = Seen(
+        lambda: [*workers, *elsewhere], lambda: workers, lambda: OWN, lambda: gateways_elsewhere or []
+    )
+    return HostView(seen, others or [], own, timeout_s=0.1)
 
 
 def series_of(text: str) -> Series:
@@ -151,6 +157,16 @@ def test_rows_show_workers_and_gateways_and_who_does_not_answer(cleanup: ExitSta
     rows = asyncio.run(view_of(workers, others).rows())
     assert rows.workers == workers
     assert rows.gateways == [OWN, GatewayRow("1", 101, READY, 4, "own-url"), others[1], others[0]]
+
+
+def test_other_instances_are_shown_and_not_asked(cleanup: ExitStack) -> None:
+    own, far = worker_row(0, worker_url(cleanup, "0", decodes=1)), worker_row(1, dead_url())
+    gateway = GatewayRow("10.0.0.2:10095:0", 7, READY, 1, dead_url())
+    view = view_of([own], elsewhere=[far], gateways_elsewhere=[gateway])
+    rows = asyncio.run(view.rows())
+    assert (rows.workers, rows.gateways) == ([own, far], [OWN, gateway])
+    series = series_of(asyncio.run(view.metrics()).decode())
+    assert [labels for name, labels in series if name == "asr_worker_up"] == [(("worker", "0"),)]
 
 
 def test_status_that_is_not_a_row_counts_as_no_answer(cleanup: ExitStack) -> None:

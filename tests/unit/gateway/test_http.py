@@ -14,7 +14,7 @@ import msgspec
 from prometheus_client import CollectorRegistry, Gauge
 
 from common.ops_server import OpsServer, json_reply
-from gateway.host_view import GatewayRow, HostView, WorkerRow
+from gateway.host_view import GatewayRow, HostView, Seen, WorkerRow
 from gateway.http import HttpServer, create_app
 from gateway.sockets import bind_socket
 
@@ -37,7 +37,7 @@ def workers_at(url: str) -> Callable[[], list[WorkerRow]]:
 def view_of(workers: Callable[[], list[WorkerRow]] = list) -> HostView:
     registry = CollectorRegistry()
     Gauge("asr_own", "Own.", registry=registry).set(7)
-    return HostView(workers, lambda: OWN, [], registry, timeout_s=0.1)
+    return HostView(Seen(workers, workers, lambda: OWN, list), [], registry, timeout_s=0.1)
 
 
 @asynccontextmanager

@@ -31,6 +31,16 @@ def test_every_process_and_both_public_ports_are_needed() -> None:
     ]
 
 
+def test_links_of_other_hosts_need_ports_where_there_are_any() -> None:
+    flags = {"workers": 2, "advertise_host": "10.0.0.2"}
+    shared = needed_ports(load_settings({**flags, "redis_url": "redis://10.0.0.7"}, {}))
+    assert [(each.host, each.port, each.flag) for each in shared[-2:]] == [
+        ("10.0.0.2", 9_700, "--link-port"),
+        ("10.0.0.2", 9_701, "--link-port"),
+    ]
+    assert needed_ports(load_settings(flags, {})) == shared[:-2]
+
+
 def test_free_ports_pass_and_stay_free() -> None:
     port = free_port()
     check_ports([needed(port)])

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from gateway.registry.base import RegistryAway
+from common.registry.base import RegistryAway
 from gateway.registry.health import Health
 from gateway.registry.heartbeat import Heartbeat
 from tests.support.aio import run, turns, until

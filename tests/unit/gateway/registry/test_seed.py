@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
+from common.registry.base import RegistryAway
 from gateway.registry import seed as module
-from gateway.registry.base import RegistryAway
 from gateway.registry.seed import Seed, keep_shared
 from tests.support.aio import run, until
 
