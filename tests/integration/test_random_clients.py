@@ -131,8 +131,10 @@ async def _receive_stops(client: WireClient, count: int) -> None:
 
 
 def _told(message: Message) -> str | None:
-    """Name of an event, code of an error, None for a result."""
+    """Name of an event, code of an error; None for a result, and for what only tells how far it got."""
     event = message.get("event")
+    if event == "ack":
+        return None
     return str(message["code"]) if event == "error" else event
 
 
