@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from common.audio import samples_to_seconds
 from common.errors import REFUSALS, TABLE
 from gateway.host_metrics import HostMetrics
+from gateway.registry.metrics import SharedMetrics
 
 _CODES: Final = frozenset({*range(1000, 1015), *(error.close_code for error in TABLE)})
 
@@ -98,20 +99,7 @@ class GatewayMetrics:
         )
         self._resumes.labels(gateway)
         self.hosts = HostMetrics(registry, gateway)
-        self._registry = Gauge(
-            "asr_registry_up",
-            "1 while the registry of session ids answers; always where it is this process's own.",
-            ["gateway"],
-            registry=registry,
-        )
-        self.registry_up(True)
-        self._quotas_shared = Gauge(
-            "asr_quotas_shared",
-            "1 while quotas count over all gateways, 0 while they count in this one alone.",
-            ["gateway"],
-            registry=registry,
-        )
-        self.quotas_shared(False)
+        self.shared = SharedMetrics(registry, gateway)
         self.connected(0, 0)
 
     def connected(self, connections: int, sessions: int) -> None:
@@ -157,12 +145,6 @@ class GatewayMetrics:
 
     def stale_frame(self) -> None:
         self._stale.labels(self._gateway).inc()
-
-    def registry_up(self, up: bool) -> None:
-        self._registry.labels(self._gateway).set(up)
-
-    def quotas_shared(self, shared: bool) -> None:
-        self._quotas_shared.labels(self._gateway).set(shared)
 
     def rejected(self, reason: str) -> None:
         self._rejections.labels(self._gateway, reason).inc()

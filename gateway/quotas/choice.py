@@ -19,5 +19,5 @@ def make_quotas(redis_url: str | None, clock: Clock, metrics: GatewayMetrics) ->
     # Only now: who has no Redis need not load its client.
     from gateway.quotas.redis import RedisUse  # noqa: PLC0415
 
-    health = Health(metrics.quotas_shared, "quotas count in this gateway only")
+    health = Health(metrics.shared.quotas_shared, "quotas count in this gateway only")
     return SharedQuotas(RedisUse(scripts, unique_owner()), health, clock)

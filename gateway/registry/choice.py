@@ -51,14 +51,18 @@ def make_registry(redis_url: str | None, seed: str, clock: Clock, metrics: Gatew
 
 
 def _on_redis(redis_url: str, seed: str, metrics: GatewayMetrics) -> GatewayRegistry:
-    owner, health = unique_owner(), Health(metrics.registry_up, "session ids are unique in this gateway only")
+    owner, health = (
+        unique_owner(),
+        Health(metrics.shared.registry_up, "session ids are unique in this gateway only"),
+    )
     pin_scripts, record_scripts, seed_scripts = (redis_scripts(redis_url) for _ in range(3))
     from gateway.registry.redis import RedisTable  # noqa: PLC0415 - as below
     from gateway.registry.redis_records import RedisRecords  # noqa: PLC0415
     from gateway.registry.redis_seed import RedisSeed  # noqa: PLC0415
 
     pins = SharedPins(RedisTable(pin_scripts, owner), owner, health)
-    records = SharedRecords(RedisRecords(record_scripts))
+    records_health = Health(metrics.shared.records_shared, "sessions cannot be resumed at other gateways")
+    records = SharedRecords(RedisRecords(record_scripts), records_health)
     return GatewayRegistry(Registry(pins, records), Seed(seed), RedisSeed(seed_scripts))
 
 

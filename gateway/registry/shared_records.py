@@ -7,15 +7,15 @@ session is resumed, from the same audio. So sessions are told of a checkpoint on
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from common.registry.base import RegistryAway
 from gateway.boundary import tell
-from gateway.registry.base import HEARTBEAT_S
+from gateway.registry.health import Health
+from gateway.registry.heartbeat import Heartbeat
 from gateway.registry.records import (
     RESUME_WITHIN_S,
     KeptSession,
@@ -64,79 +64,53 @@ class _Wanted:
     reader: RecordReader
 
 
-@dataclass(slots=True)
-class _Errands:
-    """What is to be done; in dictionaries, in the order of its coming and once each."""
-
-    saves: dict[_Entry, None] = field(default_factory=dict)
-    loads: list[_Wanted] = field(default_factory=list)
-    come: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def save(self, entry: _Entry) -> None:
-        self.saves[entry] = None
-        self.come.set()
-
-    def load(self, wanted: _Wanted) -> None:
-        self.loads.append(wanted)
-        self.come.set()
-
-    def taken(self) -> tuple[list[_Entry], list[_Wanted]]:
-        self.come.clear()
-        saves, self.saves = list(self.saves), {}
-        loads, self.loads = self.loads, []
-        return saves, loads
-
-
 class SharedRecords:
     """`SessionRecords` on a `RecordTable`."""
 
-    def __init__(self, table: RecordTable) -> None:
+    def __init__(self, table: RecordTable, health: Health) -> None:
         self._table = table
+        self._health = health
         self._live: dict[str, _Entry] = {}
         # Not saved yet, and until when somebody may want them.
         self._left: dict[_Entry, float] = {}
-        self._errands = _Errands()
-        self._up = False
+        # What is to be done, in the order of its coming and once each; `work` empties both.
+        self._to_save: dict[_Entry, None] = {}
+        self._to_load: list[_Wanted] = []
+        self._heartbeat = Heartbeat(health, self.beat, self.work)
 
     def keep(self, kept: KeptSession) -> None:
         entry = self._live[kept.session] = _Entry(kept)
-        self._errands.save(entry)
+        self._save_soon(entry)
 
     def changed(self, kept: KeptSession) -> None:
         entry = self._live.get(kept.session)
         if entry is not None:
-            self._errands.save(entry)
+            self._save_soon(entry)
 
     def leave(self, kept: KeptSession) -> None:
         entry = self._live.pop(kept.session, None)
         if entry is not None and not entry.is_saved:
             self._left[entry] = asyncio.get_running_loop().time() + RESUME_WITHIN_S
-            self._errands.save(entry)
+            self._save_soon(entry)
 
     def is_saved(self, kept: KeptSession) -> bool:
         entry = self._live.get(kept.session)
-        return not self._up or entry is None or entry.is_saved
+        return not self._health.up or entry is None or entry.is_saved
 
     def load(self, session: str, epoch: int, reader: RecordReader) -> None:
-        self._errands.load(_Wanted(session, epoch, reader))
+        self._to_load.append(_Wanted(session, epoch, reader))
+        self._heartbeat.settle_soon()
+
+    def _save_soon(self, entry: _Entry) -> None:
+        self._to_save[entry] = None
+        self._heartbeat.settle_soon()
 
     async def run(self) -> None:
         try:
-            while True:
-                await self.beat()
-                await self._work_for(HEARTBEAT_S)
+            await self._heartbeat.run()
         finally:
             await self.work()
             await self._table.close()
-
-    async def _work_for(self, seconds: float) -> None:
-        now = asyncio.get_running_loop().time
-        until = now() + seconds
-        while (left_s := until - now()) > 0:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(left_s):
-                    await self._errands.come.wait()
-            await self.work()
 
     async def beat(self) -> None:
         """Say of all that they live, and find those that the table has lost."""
@@ -145,37 +119,34 @@ class SharedRecords:
             for some in _parts(list(self._live.values())) or [[]]:
                 self._touched(some, await self._table.touch([entry.kept.session for entry in some]))
         except RegistryAway as error:
-            self._failed(error)
+            self._health.failed(error)
         else:
-            self._up = True
+            self._health.answered()
             for entry in (*self._left, *self._live.values()):
                 if not entry.is_saved:
-                    self._errands.save(entry)
+                    self._save_soon(entry)
 
     async def work(self) -> None:
         """Save what has changed, then load what is wanted: it may be among the other."""
-        saves, loads = self._errands.taken()
+        saves, self._to_save = self._to_save, {}
+        loads, self._to_load = self._to_load, []
+        if not self._health.up:
+            # What is not saved is found by the next heartbeat that is answered.
+            self._refuse(loads)
+            return
         try:
-            self._require_up()
-            for some in _parts(saves):
+            for some in _parts(list(saves)):
                 await self._save(some)
             while loads:
                 await self._load(loads[0])
                 del loads[0]
         except RegistryAway as error:
-            # What is not saved is found by the next heartbeat that is answered.
-            self._failed(error)
-            for wanted in loads:
-                tell(wanted.reader, wanted.reader.unreadable)
+            self._health.failed(error)
+            self._refuse(loads)
 
-    def _failed(self, error: RegistryAway) -> None:
-        if self._up:
-            log.warning("records cannot be saved", extra={"cause": str(error)})
-        self._up = False
-
-    def _require_up(self) -> None:
-        if not self._up:
-            raise RegistryAway("away")
+    def _refuse(self, loads: Sequence[_Wanted]) -> None:
+        for wanted in loads:
+            tell(wanted.reader, wanted.reader.unreadable)
 
     async def _save(self, entries: Sequence[_Entry]) -> None:
         saves = [entry.unsaved() for entry in entries]
@@ -196,7 +167,7 @@ class SharedRecords:
         if entry.is_saved:
             self._left.pop(entry, None)
         else:
-            self._errands.save(entry)
+            self._save_soon(entry)
 
     async def _load(self, wanted: _Wanted) -> None:
         record = await self._table.load(wanted.session, wanted.epoch)

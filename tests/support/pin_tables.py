@@ -82,7 +82,9 @@ class Gateway:
         self.owner = owner
         self.remote = RemoteTable(table)
         self.metrics = GatewayMetrics(owner)
-        self.pins = SharedPins(self.remote, owner, Health(self.metrics.registry_up, "pins are its own"))
+        self.pins = SharedPins(
+            self.remote, owner, Health(self.metrics.shared.registry_up, "pins are its own")
+        )
 
     @property
     def up(self) -> float | None:

@@ -131,7 +131,7 @@ class Gateway:
         self.owner = owner
         self.remote = RemoteUse(model, owner)
         self.metrics = GatewayMetrics(owner)
-        health = Health(self.metrics.quotas_shared, "quotas are its own")
+        health = Health(self.metrics.shared.quotas_shared, "quotas are its own")
         self.quotas = SharedQuotas(self.remote, health, clock or model.clock)
 
     @property
