@@ -230,7 +230,9 @@ async def test_a_live_session_can_be_resumed_after_redis_was_emptied(
     async with wire_client(one + SCHEDULE) as client:
         started = await half_said(client)
         redis.flush()
-        await eventually(lambda: len(redis.keys()) >= 3, 5, "pin, record and seed are there again")
+        session = started["session_id"]
+        needed = {f"voxshard:pin:{session}", f"voxshard:record:{session}", "voxshard:seed"}
+        await eventually(lambda: needed <= set(redis.keys()), 5, "all is written down again")
         client.drop()
     async with resumed(other, started["resume_token"]) as client:
         assert await the_rest(client) == expected
