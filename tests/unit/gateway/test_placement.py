@@ -16,9 +16,8 @@ ids = st.text(alphabet="abcdef0123456789", min_size=1, max_size=16)
 loads = st.lists(st.integers(0, 100), min_size=1, max_size=12)
 weights = st.floats(0.1, 100.0)
 seeds = st.text(min_size=1, max_size=32)
-# Each example places hundreds of sessions. Always the same ones: with 16 workers one deployment in a thousand
-# has a worker with 53 of 50.
-few = settings(max_examples=50, deadline=None, derandomize=True, database=None)
+# Each example places hundreds of sessions.
+few = settings(max_examples=50, deadline=None)
 
 WITHIN = 1.05
 SESSIONS = 50
@@ -132,9 +131,12 @@ def test_the_less_loaded_of_the_two_most_preferred_is_taken(session: str, sessio
     ("loads_by_preference", "taken"),
     [
         ([5, 5, 5, 0], 3),
-        ([5, 5, 5, 1], 0),
+        ([5, 5, 5, 1], 3),
         ([9, 4, 3, 4], 2),
-        ([4, 4, 3, 4], 0),
+        ([4, 4, 3, 4], 2),
+        # Within 1.05 of their share all are alike to the hash.
+        ([51, 51, 49, 49], 0),
+        ([52, 52, 48, 48], 2),
         ([1, 1, 0, 0], 2),
         ([0, 1, 1, 1], 0),
     ],
