@@ -21,8 +21,8 @@ LANES: Final = 2
 # From one session in one tick: half a second, so that one sent back by a cut is soon beside the others.
 MAX_HOPS: Final = 16
 # From all in one tick, as long as that is one or more for each: a hop that becomes ready meanwhile waits so
-# long (some 30 ms with Silero).
-TICK_HOPS: Final = 512
+# long (some 5 ms with Silero), and so does whatever else the loop has to do once they are heard.
+TICK_HOPS: Final = 128
 # Far beyond any call, however loaded the machine.
 VAD_LIMIT_S: Final = 30.0
 
