@@ -46,6 +46,8 @@ RULED: Final = (
     "gateway/link_keeper.py",
     "gateway/placement.py",
     "gateway/dialects/acknowledged.py",
+    "gateway/dialects/locked.py",
+    "gateway/loop_share.py",
     *(f"gateway/quotas/{name}.py" for name in ("account", "bucket", "memory", "shared", "shared_account")),
     "gateway/registry/heartbeat.py",
     "gateway/registry/memory.py",

@@ -35,3 +35,8 @@ def test_what_was_put_into_a_message_stays_as_it_was() -> None:
     message = {"sentences": sentences.json}
     sentences.append(Line("Ever failed."))
     assert msgspec.json.decode(msgspec.json.encode(message)) == {"sentences": [{"text": "Ever tried."}]}
+
+
+def test_until_there_is_more_the_list_is_made_once() -> None:
+    sentences = locked("Ever tried.")
+    assert sentences.json is sentences.json
