@@ -13,7 +13,8 @@ from gateway.death import Cause, Death
 # A segment that was with two workers when their engines failed is taken to be the cause; so is one that two
 # engines had in decode when their workers died by themselves.
 MAX_FAILURES: Final = 2
-# One with more workers than this that vanished may be. Fewer are bad luck.
+# One with more workers than this that vanished may be. Fewer are bad luck; and those that somebody has killed
+# while they decoded something else count for nothing.
 MAX_LOSSES: Final = 6
 # Errors of a worker that could not go on with this session.
 FAILURES: Final = frozenset({EngineFailed.code, InternalError.code})
@@ -49,7 +50,9 @@ class Strikes:
         # The oldest segment that is not locked yet; failures and losses are those of its time.
         self._segment = 0
         self._failures = 0
-        self._losses = 0
+        self._evictions = 0
+        # Each with whether something of this session was in decode.
+        self._losses: list[tuple[Death, bool]] = []
 
     def decoding(self, segments: tuple[int, ...]) -> None:
         """These are with the engine of its worker now, and no others."""
@@ -58,17 +61,18 @@ class Strikes:
     def reached(self, segment: int) -> None:
         """All segments before this one are locked."""
         if segment != self._segment:
-            self._segment, self._failures, self._losses = segment, 0, 0
+            self._segment, self._failures, self._evictions = segment, 0, 0
+            self._losses.clear()
             self._suspicions = [each for each in self._suspicions if each.segments[-1] >= segment]
 
     def refused(self, code: str) -> None:
         """A worker has given the session up with this error, and lives on."""
         self._failures += code in FAILURES
-        self._losses += code == SessionEvicted.code
+        self._evictions += code == SessionEvicted.code
 
     def lost(self, death: Death) -> bool:
         """A worker is gone; whether this session may be the cause."""
-        self._losses += 1
+        self._losses.append((death, bool(self._in_decode)))
         if self._in_decode:
             self._suspicions.append(_Suspicion(self._in_decode, death))
         return bool(self._in_decode)
@@ -82,9 +86,14 @@ class Strikes:
     def verdict(self) -> Verdict:
         if self._failures >= MAX_FAILURES or self._deaths(Cause.ITSELF) >= MAX_FAILURES:
             return Verdict.POISON
-        if self._losses > MAX_LOSSES:
+        if self._evictions + self._unexplained > MAX_LOSSES:
             return Verdict.UNLUCKY
         return Verdict.HOLD if self._deaths(Cause.ITSELF, None) >= MAX_FAILURES else Verdict.PLACE
+
+    @property
+    def _unexplained(self) -> int:
+        """Losses that this session may have had a part in."""
+        return sum(decoded or death.cause is not Cause.OUTSIDE for death, decoded in self._losses)
 
     def _deaths(self, *causes: Cause | None) -> int:
         """The most that one segment was in decode at."""

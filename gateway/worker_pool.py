@@ -6,7 +6,9 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from math import ceil
 from operator import attrgetter
+from typing import Final
 
 from common.capacity import FIRST_EPOCH, retry_after_s
 from common.errors import NoWorker, Overloaded
@@ -20,6 +22,9 @@ from gateway.session_seams import Relayed
 from gateway.worker_link import SessionStream, WorkerLink
 
 log = logging.getLogger(__name__)
+
+# Waiting sessions that a worker which comes back may be given in any case: it has heard them again in a moment.
+_AT_ONCE: Final = 16
 
 
 class WorkerPool:
@@ -163,8 +168,11 @@ class WorkerPool:
         self._waiting.pop(session, None)
 
     def _serve_waiting(self) -> None:
-        """Who has spoken last has the least to be heard again, and waits for it."""
-        for session in sorted(self._waiting, key=attrgetter("unsettled")):
+        """Who has spoken last has the least to be heard again, and waits for it. Workers that were lost together
+        come back one after another: the first one is not given all that the others will have room for."""
+        absent = sum(not (keeper.link and keeper.link.ready) for keeper in self._keepers.values())
+        share = max(_AT_ONCE, ceil(len(self._waiting) / (absent + 1)))
+        for session in sorted(self._waiting, key=attrgetter("unsettled"))[:share]:
             self.forget(session)
             try:
                 if not session.take_up():

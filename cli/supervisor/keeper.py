@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cli.supervisor.child import STOP_SIGNALS, ChildProcess, ChildSpec, start_child
-from cli.supervisor.ends import EndBook
+from cli.supervisor.ends import EndBook, ended_by_itself
 from cli.supervisor.metrics import SupervisorMetrics
 from cli.supervisor.notify_socket import NotifySocket
 from cli.supervisor.policy import ChildLife, ChildState, Halt, describe_exit
@@ -28,6 +28,14 @@ class Surroundings:
     clock: Clock
     boot_limit_s: float
     grace_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """`how` completes "worker-0 ..."."""
+
+    how: str
+    by_itself: bool = True
 
 
 class Keeper:
@@ -58,19 +66,20 @@ class Keeper:
         """Until going on is of no use. Cancel this to stop the child: it ends when the child is gone."""
         try:
             while True:
-                how = await self._run_process()
-                decision = self._life.exited(how, self._surroundings.clock.now())
+                end = await self._run_process()
+                now = self._surroundings.clock.now()
+                decision = self._life.exited(end.how, now, by_itself=end.by_itself)
                 if isinstance(decision, Halt):
                     return decision
-                log.warning("child died", extra={"child": self.spec.name, "how": how})
+                log.warning("child died", extra={"child": self.spec.name, "how": end.how})
                 await asyncio.sleep(decision.after_s)
                 self._count_restart()
         finally:
             if self._life.state is ChildState.STOPPING:
                 self._life.ended()
 
-    async def _run_process(self) -> str:
-        """One process from its start until nothing of it is left; says how it ended."""
+    async def _run_process(self) -> _End:
+        """One process from its start until nothing of it is left."""
         ends = self._surroundings.ends
         incarnation = ends.begins()
         try:
@@ -78,14 +87,14 @@ class Keeper:
             process = await start_child(argv, self._surroundings.environ)
         except OSError as error:
             ends.ended(incarnation, None)
-            return f"could not be started ({error.strerror})"
+            return _End(f"could not be started ({error.strerror})")
         self._process = process
         log.info("child started", extra={"child": self.spec.name, "pid": process.pid})
         try:
             code = await self._watch(process)
             # At once: there may be sessions that wait for it.
             ends.ended(incarnation, code)
-            return self._describe(code)
+            return self._end(code)
         finally:
             await process.end(self._surroundings.grace_s, STOP_SIGNALS[self.spec.role])
             ends.ended(incarnation, None)
@@ -104,10 +113,10 @@ class Keeper:
             self._note_ready(process)
         return await process.wait()
 
-    def _describe(self, code: int | None) -> str:
+    def _end(self, code: int | None) -> _End:
         if code is None:
-            return f"was not ready within {self._surroundings.boot_limit_s:g} s"
-        return describe_exit(code)
+            return _End(f"was not ready within {self._surroundings.boot_limit_s:g} s")
+        return _End(describe_exit(code), ended_by_itself(code))
 
     async def _ready_or_exited(self, process: ChildProcess) -> None:
         waits = [

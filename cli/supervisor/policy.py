@@ -90,11 +90,11 @@ class ChildLife:
         self._ready_at = now
         self._failed_boots = 0
 
-    def exited(self, how: str, now: float) -> Decision:
-        """What to do about an exit that nobody asked for; `how` completes "worker-0 ..."."""
+    def exited(self, how: str, now: float, *, by_itself: bool = True) -> Decision:
+        """What to do about an exit that the supervisor has not asked for; `how` completes "worker-0 ..."."""
         booting = self._state is ChildState.STARTING
         self._advance(ChildEvent.EXITED)
-        decision = self._failed_boot(how) if booting else self._restart_ready(now)
+        decision = self._failed_boot(how) if booting else self._restart_ready(now, by_itself=by_itself)
         if isinstance(decision, Halt):
             self._advance(ChildEvent.TOLD_TO_STOP)
         return decision
@@ -117,8 +117,10 @@ class ChildLife:
             return Halt(f"{self._name} {how}; it failed to boot {MAX_FAILED_BOOTS} times in a row")
         return Restart(self._backoff.next_delay_s())
 
-    def _restart_ready(self, now: float) -> Decision:
-        if self._ready_at is not None and now - self._ready_at >= HEALTHY_AFTER_S:
+    def _restart_ready(self, now: float, *, by_itself: bool) -> Decision:
+        healthy = self._ready_at is not None and now - self._ready_at >= HEALTHY_AFTER_S
+        # Whom somebody else has ended need not do so again by itself, and its sessions wait.
+        if healthy or not by_itself:
             self._backoff.reset()
         return Restart(self._backoff.next_delay_s())
 

@@ -105,11 +105,18 @@ def test_failures_count_until_the_segment_is_locked() -> None:
     assert verdicts == [Verdict.PLACE, Verdict.PLACE, Verdict.POISON]
 
 
-@pytest.mark.parametrize("cause", [None, Cause.OUTSIDE, Cause.UNKNOWN])
-def test_losses_of_any_kind_are_bad_luck_up_to_a_bound(cause: Cause | None) -> None:
+def test_workers_that_somebody_else_kills_are_nobodys_fault_who_was_not_in_decode() -> None:
+    assert struck(*[((), Cause.OUTSIDE)] * 50).verdict is Verdict.PLACE
+
+
+@pytest.mark.parametrize(
+    ("segments", "cause"), [((), None), ((), Cause.ITSELF), ((), Cause.UNKNOWN), ((0,), Cause.OUTSIDE)]
+)
+def test_other_losses_are_bad_luck_up_to_a_bound(segments: tuple[int, ...], cause: Cause | None) -> None:
     strikes = Strikes()
     verdicts = []
     for _ in range(MAX_LOSSES + 1):
+        strikes.decoding(segments)
         strikes.lost(dead(cause))
         verdicts.append(strikes.verdict)
     assert verdicts == [Verdict.PLACE] * MAX_LOSSES + [Verdict.UNLUCKY]

@@ -279,6 +279,36 @@ def test_what_is_waiting_is_told_of_a_worker_that_joins() -> None:
     run(scenario())
 
 
+def test_the_first_worker_to_come_back_is_left_what_is_its_share_of_many() -> None:
+    async def scenario() -> None:
+        own = workers(*[load(ready=False)] * 4)
+        async with running(*own) as rig:
+            for number in range(200):
+                rig.pool.wait(Session(number))
+            left = []
+            for worker in own:
+                worker.says(load())
+                left.append(rig.pool.waiting)
+            assert left == [150, 100, 50, 0]
+
+    run(scenario())
+
+
+def test_where_the_others_stay_away_it_gets_the_rest_little_by_little() -> None:
+    async def scenario() -> None:
+        own = workers(load(ready=False), load(ready=False))
+        async with running(*own) as rig:
+            for number in range(100):
+                rig.pool.wait(Session(number))
+            left = []
+            for _ in range(4):
+                own[0].says(load())
+                left.append(rig.pool.waiting)
+            assert left == [50, 25, 9, 0]
+
+    run(scenario())
+
+
 def test_it_counts_who_waits() -> None:
     async def scenario() -> None:
         async with running() as rig:

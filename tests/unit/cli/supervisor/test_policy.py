@@ -88,6 +88,14 @@ def test_delays_double_up_to_five_seconds_while_it_dies_young() -> None:
     assert delays == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0]
 
 
+def test_whom_somebody_else_ends_again_and_again_is_back_soon_each_time() -> None:
+    life = ready_life()
+    for death in range(4):
+        assert life.exited("was ended by SIGKILL", float(death), by_itself=False) == Restart(0.1)
+        life.restarted()
+        life.said_ready(float(death))
+
+
 @pytest.mark.parametrize(("ready_s", "delay_s"), [(HEALTHY_AFTER_S, 0.1), (HEALTHY_AFTER_S - 0.01, 0.2)])
 def test_delay_is_short_again_after_a_healthy_time(ready_s: float, delay_s: float) -> None:
     life = ready_life()
