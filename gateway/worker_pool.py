@@ -23,7 +23,7 @@ from gateway.worker_link import SessionStream, WorkerLink
 
 log = logging.getLogger(__name__)
 
-# Waiting sessions that a worker which comes back may be given in any case: it has heard them again in a moment.
+# Waiting sessions that a worker which comes back is given in any case: it has heard them again in a moment.
 _AT_ONCE: Final = 16
 
 
@@ -168,8 +168,8 @@ class WorkerPool:
         self._waiting.pop(session, None)
 
     def _serve_waiting(self) -> None:
-        """Who has spoken last has the least to be heard again, and waits for it. Workers that were lost together
-        come back one after another: the first one is not given all that the others will have room for."""
+        """Who has spoken last has the least to be heard again, and waits for it. Workers that were lost
+        together come back one by one: the first is not given all that the others will have room for."""
         absent = sum(not (keeper.link and keeper.link.ready) for keeper in self._keepers.values())
         share = max(_AT_ONCE, ceil(len(self._waiting) / (absent + 1)))
         for session in sorted(self._waiting, key=attrgetter("unsettled"))[:share]:
