@@ -1,7 +1,8 @@
 """What the server was told and may have to be told again on another connection. Pure.
 
 Audio is addressed by sample from START on. All before `ack` is settled and forgotten; from there on, a server
-that takes the session up gets the same audio, and the commands that were not answered at their places in it.
+that takes the session up gets the same audio, and the commands at their places in it: also those that were
+answered, or their sentences would come back uncut.
 """
 
 from __future__ import annotations
@@ -32,10 +33,11 @@ class ReplayGap(Exception):
         self.kept = kept
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Command:
     text: str
     position: int
+    answered: bool = False
 
 
 class Replay:
@@ -49,8 +51,10 @@ class Replay:
         self.stop_told = False
         self._audio = AudioTimeline()
         self._commands: deque[_Command] = deque()
+        # On this connection: audio up to there, so many commands, and so many of these have their answer.
         self._told = 0
         self._commands_told = 0
+        self._answers = 0
 
     @property
     def end(self) -> int:
@@ -97,14 +101,17 @@ class Replay:
     def settled(self, ack: int) -> None:
         """All audio before sample `ack` is."""
         self._audio.trim(min(ack, self._told))
+        self._drop_commands(ack)
 
-    def answered(self, heard_ms: int) -> None:
-        """The oldest COMMIT was, if it was given within the audio that the answer tells about: a gateway that
-        is to end locks what was said without being asked."""
-        oldest = self._commands[0] if self._commands_told else None
-        if oldest is not None and oldest.text == COMMIT and samples_to_ms(oldest.position) <= heard_ms:
-            self._commands.popleft()
-            self._commands_told -= 1
+    def answered(self, heard_ms: int) -> bool:
+        """The next COMMIT was, unless it was given behind the audio that the answer tells about: a gateway
+        that is to end locks what was said without being asked. False: it had been answered before."""
+        following = self._commands[self._answers] if self._answers < self._commands_told else None
+        if following is None or following.text != COMMIT or samples_to_ms(following.position) > heard_ms:
+            return True
+        first, following.answered = not following.answered, True
+        self._answers += 1
+        return first
 
     def forget(self) -> None:
         """Give up the older half of what may be kept, as far as it has been told."""
@@ -121,4 +128,15 @@ class Replay:
             raise ReplayGap(ack, self._audio.start)
         self._audio.trim(ack)
         self._told = ack
-        self._commands_told = 0
+        self._commands_told = self._answers = 0
+        self._drop_commands(ack)
+
+    def _drop_commands(self, ack: int) -> None:
+        """Those that have done all that they ever will."""
+        while self._commands and self._commands[0].answered and not self._is_needed(self._commands[0], ack):
+            self._commands.popleft()
+            self._commands_told = max(0, self._commands_told - 1)
+            self._answers = max(0, self._answers - 1)
+
+    def _is_needed(self, command: _Command, ack: int) -> bool:
+        return self.keeps and command.position > ack

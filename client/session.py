@@ -165,10 +165,16 @@ class Session:
     def _heard(self, received: str | bytes) -> Update:
         if isinstance(received, bytes):
             raise ProtocolBroken("a binary message came")
-        message = decode_message(received)
+        message = self._once(decode_message(received))
         self.view = self.view.fold(message)
         self._follow(message)
         return Update(message, received, self.view)
+
+    def _once(self, message: Message) -> Message:
+        """A COMMIT that had to be told again is answered again: that is no answer to the caller any more."""
+        if isinstance(message, Result) and message.is_final and not self.replay.answered(message.duration_ms):
+            return msgspec.structs.replace(message, is_final=False)
+        return message
 
     def _follow(self, message: Message) -> None:
         match message:
@@ -179,8 +185,6 @@ class Session:
                 self._begin_again(message)
             case Result():
                 self.replay.settled(message.ack)
-                if message.is_final:
-                    self.replay.answered(message.duration_ms)
             case Acked():
                 self.replay.settled(message.ack)
             case Stopped():

@@ -165,11 +165,17 @@ def _once(number: int, turn: Turn, over: list[Window]) -> Found:
 
 
 def answered(history: History) -> Found:
-    """One final result for each COMMIT, and one for STOP."""
+    """One final result for each COMMIT, and one for STOP; on another connection some of them once more, at
+    their places."""
     orders = sum(bool(turn.commit_ms) for turn in history.script.turns) + 1
-    answers = sum(result.is_final for result in history.results)
-    if answers > orders or (history.stopped and answers < orders):
-        yield Law.ANSWERED, f"{answers} answers to {orders} orders"
+    places: set[int] = set()
+    for connection in _connections(history):
+        answers = [message.duration_ms for message in connection if message.is_final]
+        places |= set(answers)
+        if len(answers) > len(set(answers)):
+            yield Law.ANSWERED, f"an order is answered twice: answers at {answers} ms"
+    if len(places) > orders or (history.stopped and len(places) < orders):
+        yield Law.ANSWERED, f"{len(places)} answers to {orders} orders"
 
 
 def ended(history: History) -> Found:

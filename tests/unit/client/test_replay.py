@@ -65,9 +65,32 @@ def test_another_connection_is_told_all_that_is_not_settled() -> None:
 def test_commands_without_an_answer_are_told_again_at_their_places() -> None:
     replay = keeping(pcm(0, 100), COMMIT, pcm(100, 200), COMMIT, pcm(200, 300), STOP)
     told(replay)
-    replay.answered(1_000)
+    assert replay.answered(1_000)
     replay.begin_again(150)
     assert told(replay) == [pcm(150, 200), COMMIT, pcm(200, 300), STOP]
+
+
+def test_a_commit_behind_what_is_settled_is_told_again_though_it_was_answered() -> None:
+    """The sentence in front of it may be decoded again, and has to be cut there again."""
+    replay = keeping(pcm(0, 100), COMMIT, pcm(100, 200))
+    told(replay)
+    assert replay.answered(1_000)
+    replay.begin_again(50)
+    assert told(replay) == [pcm(50, 100), COMMIT, pcm(100, 200)]
+    assert not replay.answered(1_000)
+    replay.settled(100)
+    replay.begin_again(100)
+    assert told(replay) == [pcm(100, 200)]
+
+
+def test_without_acks_a_commit_is_forgotten_with_its_answer() -> None:
+    replay = Replay()
+    for _ in range(2_000):
+        assert replay.has_room(COMMIT)
+        replay.add(COMMIT)
+        assert told(replay) == [COMMIT]
+        assert replay.answered(0)
+        replay.settled(0)
 
 
 def test_a_command_whose_place_is_settled_is_told_first() -> None:

@@ -148,6 +148,23 @@ def test_only_orders_without_an_answer_are_given_again() -> None:
     assert rig.says() == [bytes(20), COMMIT, bytes(20)]
 
 
+def test_a_commit_that_had_its_answer_has_none_again() -> None:
+    """It is told again, so that its sentence is cut as before."""
+    rig = live()
+    rig.says(bytes(20), COMMIT)
+    rig.result("one", final=True)
+    rig.session.lost(LOST)
+    rig.asks()
+    rig.resumed()
+    rig.result()
+    assert rig.says() == [bytes(20), COMMIT]
+    rig.result("one", final=True)
+    assert not rig.session.view.is_final
+    assert rig.says(COMMIT) == [COMMIT]
+    rig.result("one", final=True)
+    assert rig.session.view.is_final
+
+
 def test_a_server_that_needs_forgotten_audio_cannot_be_helped() -> None:
     rig = live()
     rig.says(bytes(2 * 16_000))
