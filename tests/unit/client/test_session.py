@@ -5,68 +5,12 @@ from typing import Any
 
 import pytest
 
-from client.failures import StreamError, connection_closed, server_silent
+from client.failures import StreamError, server_silent
 from client.replay import COMMIT, STOP
-from client.retry import FIRST_PAUSE_S, Retry
-from client.session import LINES, TRANSITIONS, Line, Session, StreamState
+from client.retry import FIRST_PAUSE_S
+from client.session import LINES, TRANSITIONS, Line, StreamState
 from client.view import Lost
-from tests.support.clock import ManualClock
-from tests.unit.client.scripted_server import sentence
-
-LOST = connection_closed(1006, "")
-TICKET = {"resume_token": "t1", "resume_within_s": 120}
-MS = 16
-"""Samples."""
-
-
-class Rig:
-    """A session and a server that numbers its messages."""
-
-    def __init__(self, *, resume: bool = True) -> None:
-        self.session = Session(["LANGUAGE:en", "START"], Retry(ManualClock(), lambda: 0.0), resume=resume)
-        self.seq = 0
-
-    def hears(self, **fields: Any) -> None:
-        self.seq += 1
-        self.session.hear(json.dumps({"session_id": "s1", "worker": "w0", **fields, "seq": self.seq}))
-
-    def asks(self) -> list[str]:
-        self.seq = 0
-        return list(self.session.ask())
-
-    def started(self, **ticket: Any) -> None:
-        self.hears(event="started", **ticket)
-
-    def resumed(self, ack: int = 0, token: str = "t2") -> None:
-        self.hears(event="resumed", ack=ack, resume_token=token, resume_within_s=60)
-
-    def result(self, *texts: str, final: bool = False, ack: int = 0, ms: int = 0) -> None:
-        sentences = [sentence(number, text) for number, text in enumerate(texts)]
-        fields = {"sentences": sentences, "partial": "", "partial_start_ms": 0, "duration_ms": ms}
-        self.hears(**fields, is_final=final, ack=ack)
-
-    def error(self, code: str, *, retryable: bool = True, **more: Any) -> None:
-        self.hears(event="error", code=code, message="why", retryable=retryable, **more)
-
-    def says(self, *messages: bytes | str) -> list[bytes | str]:
-        """What the server is told of it now."""
-        for message in messages:
-            self.session.replay.add(message)
-        told = []
-        while (message_ := self.session.next()) is not None:
-            told.append(message_)
-        return told
-
-    @property
-    def failure(self) -> str | None:
-        return None if self.session.failure is None else self.session.failure.code
-
-
-def live() -> Rig:
-    rig = Rig()
-    rig.asks()
-    rig.started(**TICKET)
-    return rig
+from tests.unit.client.session_rig import LOST, TICKET, Rig, live
 
 
 def test_a_session_is_asked_for_with_its_commands_and_then_with_its_token() -> None:
@@ -257,46 +201,6 @@ def test_stopped_is_the_answer_only_after_stop_was_told() -> None:
     rig.seq = 0
     rig.hears(event="stopped")
     assert rig.session.ended and rig.failure is None
-
-
-def resumed_after_stop(ms: int) -> Rig:
-    """200 ms were said, and STOP; the server tells on another connection that it had heard `ms`."""
-    rig = live()
-    rig.says(bytes(2 * 200 * MS))
-    rig.session.finish()
-    rig.says()
-    rig.session.lost(LOST)
-    rig.asks()
-    rig.resumed(ack=100 * MS)
-    rig.result("one", final=True, ms=ms)
-    rig.hears(event="stopped")
-    return rig
-
-
-def test_a_session_that_had_ended_is_whole_when_all_was_heard() -> None:
-    rig = resumed_after_stop(ms=200)
-    assert rig.session.state is StreamState.STOPPED
-    assert rig.session.view.transcript == "one"
-
-
-def test_a_session_that_the_server_had_ended_before_is_not_whole() -> None:
-    assert resumed_after_stop(ms=150).failure == "stopped_early"
-
-
-def test_a_resumed_session_that_had_ended_takes_no_more_audio() -> None:
-    rig = live()
-    rig.session.lost(LOST)
-    rig.asks()
-    rig.resumed()
-    rig.hears(event="stopped")
-    assert rig.failure == "stopped_early"
-
-
-def test_a_dropped_frame_makes_positions_unsure_and_the_session_is_not_resumed() -> None:
-    rig = live()
-    rig.error("container_audio", retryable=False)
-    with pytest.raises(StreamError, match="connection_closed"):
-        rig.session.lost(LOST)
 
 
 def test_the_tables_are_closed() -> None:
