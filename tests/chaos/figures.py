@@ -12,6 +12,9 @@ from tests.chaos.script import FRAME_MS
 from tests.chaos.trouble import Blow
 from tests.support.exposition import Metrics
 
+_ON_ITS_WAY_S = 0.1
+"""A worker may be struck while the message that it has a session is on its way."""
+
 Table = list[tuple[str, str]]
 """Name and value of each figure."""
 
@@ -27,15 +30,18 @@ class Move:
 
 
 def moves(history: History, blows: Sequence[Blow]) -> Iterator[Move]:
-    worker, degraded_at = None, -math.inf
+    worker, taken_at, waited = None, -math.inf, False
     for received in history.received:
         message = received.message
-        if message.event == "degraded":
-            degraded_at = received.at
+        waited = waited or message.event == "degraded"
         if message.event == "moved":
-            struck_at = max((b.at for b in blows if b.worker == worker and b.at < received.at), default=None)
-            if struck_at is not None:
-                yield Move(history.script.number, received.at - struck_at, degraded_at > struck_at)
+            # The first one since: while a session waits, its former worker may come back and be struck again.
+            since = taken_at - _ON_ITS_WAY_S
+            struck = [blow.at for blow in blows if blow.worker == worker and since < blow.at < received.at]
+            if struck:
+                yield Move(history.script.number, received.at - min(struck), waited)
+        if message.event in ("started", "resumed", "moved"):
+            taken_at, waited = received.at, False
         worker = message.worker
 
 

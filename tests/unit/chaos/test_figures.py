@@ -28,20 +28,26 @@ def gateway_metrics(*seconds: float) -> Metrics:
     return Metrics(generate_latest(registry).decode())
 
 
-def test_a_move_counts_from_the_last_blow_to_the_worker_that_had_the_session() -> None:
-    blows = [Blow(-5.0, WORKER), Blow(-1.0, WORKER), Blow(-0.5, "7"), Blow(3.0, WORKER)]
+def test_a_move_counts_from_the_first_blow_to_its_worker_since_that_has_it() -> None:
+    blows = [
+        Blow(-5.0, WORKER),
+        Blow(-0.05, WORKER),
+        Blow(-0.06, "7"),
+        Blow(0.005, WORKER),
+        Blow(3.0, WORKER),
+    ]
     [move] = moves(moved_history(), blows)
     assert (move.session, move.waited) == (SCRIPT.number, False)
-    assert move.seconds == pytest.approx(1.01)
+    assert move.seconds == pytest.approx(0.06)
 
 
 def test_a_session_that_heard_degraded_waited_for_a_worker() -> None:
-    [move] = moves(moved_history("degraded"), [Blow(-1.0, WORKER)])
+    [move] = moves(moved_history("degraded"), [Blow(-0.01, WORKER)])
     assert move.waited
 
 
 def test_a_move_that_nobody_caused_is_none() -> None:
-    assert not list(moves(moved_history(), [Blow(-1.0, "7")]))
+    assert not list(moves(moved_history(), [Blow(-0.01, "7"), Blow(-1.0, WORKER)]))
 
 
 def test_a_sentence_is_late_by_the_time_since_its_endpoint_was_sent() -> None:
