@@ -20,7 +20,7 @@ from tests.chaos.size import SIZE
 from tests.support.processes import Deployment, Plan
 
 _HOPS_MS: Final = 100
-"""Three hops: the detector hears the marks by which sessions differ, too, and speech may begin so much later."""
+"""Three hops: the detector hears the marks by which sessions differ, too; speech may begin so much later."""
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import pytest
 from common.errors import NoWorker, Overloaded
 from tests.support.aio import run, until
 from tests.support.far_worker import FarWorker
-from tests.support.pool_rig import Rig, load, running, workers
+from tests.support.pool_rig import ANY, Rig, load, running, workers
 
 
 def test_a_burst_is_given_what_there_is_room_for_and_not_one_more() -> None:
