@@ -187,3 +187,13 @@ def test_addresses_can_be_connected_to_as_they_are(host: str, shown: str) -> Non
         f"ops worker-1 http://{shown}:9501",
         f"ops supervisor http://{shown}:9600",
     ]
+
+
+def test_addresses_behind_a_proxy_are_those_that_it_needs() -> None:
+    settings = load_settings({"proxied": True, "gateways": 2, "workers": 1}, {})
+    assert addresses(settings)[:4] == [
+        "live ws://127.0.0.1:11095",
+        "live ws://127.0.0.1:11096",
+        "http http://127.0.0.1:18899",
+        "http http://127.0.0.1:18900",
+    ]

@@ -31,6 +31,16 @@ def test_every_process_and_both_public_ports_are_needed() -> None:
     ]
 
 
+def test_behind_a_proxy_each_gateway_has_ports_of_its_own_and_the_proxy_those_of_all() -> None:
+    settings = load_settings({"proxied": True, "gateways": 2}, {})
+    assert [(each.port, each.flag) for each in needed_ports(settings)[:4]] == [
+        (11_095, "--gateway-port"),
+        (18_899, "--gateway-http-port"),
+        (11_096, "--gateway-port"),
+        (18_900, "--gateway-http-port"),
+    ]
+
+
 def test_links_of_other_hosts_need_ports_where_there_are_any() -> None:
     flags = {"workers": 2, "advertise_host": "10.0.0.2"}
     shared = needed_ports(load_settings({**flags, "redis_url": "redis://10.0.0.7"}, {}))
