@@ -15,7 +15,23 @@ from gateway.registry.metrics import SharedMetrics
 _CODES: Final = frozenset({*range(1000, 1015), *(error.close_code for error in TABLE)})
 
 # Milliseconds where another worker is there, seconds where one has to start.
-_MOVE_BUCKETS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 120.0)
+_MOVE_BUCKETS: Final = (
+    0.001,
+    0.002,
+    0.005,
+    0.01,
+    0.02,
+    0.03,
+    0.05,
+    0.1,
+    0.5,
+    1.0,
+    5.0,
+    10.0,
+    30.0,
+    60.0,
+    120.0,
+)
 
 
 class GatewayMetrics:
@@ -69,7 +85,7 @@ class GatewayMetrics:
         self._taken_up = Histogram(
             "asr_session_move_seconds",
             "From the loss of a worker to another one's acceptance.",
-            ["gateway"],
+            ["gateway", "waited"],
             buckets=_MOVE_BUCKETS,
             registry=registry,
         )
@@ -131,9 +147,9 @@ class GatewayMetrics:
         self._moves.labels(self._gateway, reason).inc()
         self._replayed.labels(self._gateway).inc(samples_to_seconds(unsettled))
 
-    def taken_up(self, seconds: float) -> None:
+    def taken_up(self, seconds: float, *, waited: bool) -> None:
         """A session that moved has a worker again."""
-        self._taken_up.labels(self._gateway).observe(seconds)
+        self._taken_up.labels(self._gateway, "yes" if waited else "no").observe(seconds)
 
     def departed(self, how: str) -> None:
         """A connection of a gateway that is to end."""

@@ -154,9 +154,9 @@ class SessionRelay:
 
     def opened(self) -> None:
         self._state = Placement.LIVE
-        self._waits_since = None
+        waited, self._waits_since = self._waits_since is not None, None
         if self._began:
-            self._services.metrics.taken_up(self._services.clock.now() - self._left_at)
+            self._services.metrics.taken_up(self._services.clock.now() - self._left_at, waited=waited)
             self._listener.event(Moved(self.worker))
         else:
             self._began = True

@@ -25,11 +25,11 @@ class Metrics:
             raise KeyError(f"{name} {labels}")
         return sum(values)
 
-    def buckets(self, name: str) -> list[tuple[float, float]]:
+    def buckets(self, name: str, **labels: str) -> list[tuple[float, float]]:
         """Borders and counts of a histogram, from the least border on; each count holds those below it."""
         counts: defaultdict[float, float] = defaultdict(float)
         for sample in self._samples:
-            if sample.name == f"{name}_bucket":
+            if sample.name == f"{name}_bucket" and labels.items() <= sample.labels.items():
                 counts[float(sample.labels["le"])] += sample.value
         return sorted(counts.items())
 

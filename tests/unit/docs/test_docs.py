@@ -109,7 +109,7 @@ def touched_gateway_metrics() -> CollectorRegistry:
     metrics.closed(1000, "client")
     metrics.rejected("no_worker")
     metrics.moved("link", 0)
-    metrics.taken_up(0.0)
+    metrics.taken_up(0.0, waited=False)
     metrics.hosts.workers({"local": 1}, {"local": 1})
     return metrics.registry
 

@@ -35,8 +35,8 @@ def test_a_session_without_a_worker_says_so_and_keeps_its_audio() -> None:
     rig.opens()
     assert rig.now.told == [(0, 150)]
     assert rig.client.told[-1] == Moved("0")
-    assert rig.metric("asr_session_move_seconds_sum") == 2.0
-    assert rig.metric("asr_session_move_seconds_count") == 1
+    assert rig.metric("asr_session_move_seconds_sum", waited="yes") == 2.0
+    assert rig.metric("asr_session_move_seconds_count", waited="yes") == 1
 
 
 def test_it_says_when_a_worker_should_be_back() -> None:
