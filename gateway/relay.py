@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 # A session without a worker takes no more audio than leaves room for what its client has sent already.
 _FULL: Final = KEPT - seconds_to_samples(4)
+_LINK: Final = "link"
 
 
 class Placement(Enum):
@@ -64,7 +65,7 @@ class SessionRelay:
         try:
             self._place(avoid=None)
         except BaseException:
-            self._end()
+            self.close()
             raise
 
     @property
@@ -115,10 +116,6 @@ class SessionRelay:
         self._hold.configured(options)
         self._feed.configure(options)
 
-    def close(self) -> None:
-        """Nothing is heard of this session any more."""
-        self._end()
-
     def check(self, now: float) -> None:
         waits_since = self._waits_since if self._state is Placement.WAITING else None
         if waits_since is not None and now - waits_since > self._services.patience_s:
@@ -134,7 +131,7 @@ class SessionRelay:
             # It was let in before: a session that moves is not refused.
             self._epoch = FIRST_EPOCH
         if head.heard is not None:
-            self._end()
+            self.close()
             self._listener.opened()
             self._listener.event(Stopped(head.heard))
             return
@@ -199,7 +196,7 @@ class SessionRelay:
             self._listener.event(event)
 
     def worker_lost(self) -> None:
-        self._move("link")
+        self._move(_LINK)
 
     def cause_known(self) -> None:
         self._feed.suspect(self.strikes.suspects)
@@ -259,7 +256,9 @@ class SessionRelay:
             self._give_up(failed or FATAL.get(verdict))
             return
         self._services.metrics.moved(why, self._log.unsettled)
-        log.info("session moves", extra={"session": self.id, "why": why, "from_worker": avoid})
+        # Of a lost worker there is one line for all: dozens would cost more than the move itself.
+        level = logging.DEBUG if why == _LINK else logging.INFO
+        log.log(level, "session moves", extra={"session": self.id, "why": why, "from_worker": avoid})
         self._state = Placement.WAITING
         if self.take_up(avoid):
             self._listener.flows()
@@ -285,13 +284,14 @@ class SessionRelay:
             log.warning("session given up", extra={"session": self.id, "why": self.strikes.verdict.value})
         if failed is not None:
             self._hold.heard(failed)
-        self._end()
+        self.close()
         if failed is None:
             self._listener.given_up()
         else:
             self._listener.event(failed)
 
-    def _end(self) -> None:
+    def close(self) -> None:
+        """Nothing is heard of this session any more."""
         self._state = Placement.OVER
         self._services.pool.forget(self)
         self._hold.release()

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from functools import partial
 from operator import attrgetter
-from typing import Final, TypeVarTuple
+from typing import Final
 
 import msgspec
 
@@ -28,14 +28,13 @@ from common.link import (
 from common.link_transport import LinkTransport
 from common.pulse import Pulse
 from gateway.admission import Limits, WorkerRoom
+from gateway.boundary import tell
 from gateway.death import Death
 from gateway.lost_workers import LostWorkers
 from gateway.session_log import Order
 from gateway.session_seams import SessionListener
 
 log = logging.getLogger(__name__)
-
-Arguments = TypeVarTuple("Arguments")
 
 # Twice a second by its watcher, as often as workers speak: 3 s of silence mean that the process does not run.
 # Its sessions go on with others: a mistake costs little, each second of waiting costs all of them a second.
@@ -175,8 +174,8 @@ class WorkerLink:
             self._lost.lost(self.hello, death)
         for listener in sorted(listeners, key=attrgetter("unsettled")):
             if listener.strikes.lost(death):
-                death.when_known(partial(_tell, listener, listener.cause_known))
-            _tell(listener, listener.worker_lost)
+                death.when_known(partial(tell, listener, listener.cause_known))
+            tell(listener, listener.worker_lost)
 
     def frame(self, link: LinkTransport, frame: Frame) -> None:
         self.pulse.heard()
@@ -203,7 +202,7 @@ class WorkerLink:
         if load.draining:
             # Said again and again: there may be a worker for them now.
             for stream in list(self._streams.values()):
-                _tell(stream.listener, stream.listener.leave)
+                tell(stream.listener, stream.listener.leave)
 
     def _look_at_room(self, load: Load) -> None:
         was_late = self.room.late
@@ -230,24 +229,15 @@ class WorkerLink:
     def _deliver(self, listener: SessionListener, frame: Frame) -> None:
         match frame.kind:
             case FrameType.OPENED:
-                _tell(listener, listener.opened)
-                _tell(listener, listener.credit, frame.payload.credit)
+                tell(listener, listener.opened)
+                tell(listener, listener.credit, frame.payload.credit)
             case FrameType.CREDIT:
-                _tell(listener, listener.credit, frame.payload.samples)
+                tell(listener, listener.credit, frame.payload.samples)
             case FrameType.DECODING:
                 listener.strikes.decoding(frame.payload.segments)
             case FrameType.SETTLED:
-                _tell(listener, listener.settled, frame.payload.checkpoint)
+                tell(listener, listener.settled, frame.payload.checkpoint)
             case kind if kind in _EVENTS:
-                _tell(listener, listener.event, frame.payload)
+                tell(listener, listener.event, frame.payload)
             case _:
                 raise LinkError(f"{frame.kind.name} is not for a gateway")
-
-
-def _tell(listener: SessionListener, callback: Callable[[*Arguments], None], *arguments: *Arguments) -> None:
-    """Whatever goes wrong in one session must not cut the link of all."""
-    try:
-        callback(*arguments)
-    except Exception:
-        log.exception("session failed")
-        listener.broken()
