@@ -160,7 +160,7 @@ class GatewayProcess:
     async def _keep_limits(self) -> None:
         while True:
             await asyncio.sleep(LIMITS_CHECK_S)
-            self._sessions.check_limits(self._clock.now())
+            await self._sessions.check_limits(self._clock.now())
             self._doors.refresh()
 
     async def _notify_once_ready(self) -> None:

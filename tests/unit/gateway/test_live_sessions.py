@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from common.errors import SessionInUse
+from gateway import live_sessions
 from gateway.live_sessions import LiveSessions
 from gateway.metrics import GatewayMetrics
 from tests.support.aio import run, turns
@@ -58,16 +59,32 @@ def test_whoever_has_a_session_is_told_that_it_goes_on_elsewhere() -> None:
 def test_limits_are_checked_even_if_that_ends_connections() -> None:
     rig = Rig()
     connections = [joined(rig.sessions, leaves_at="limits at 7.0") for _ in range(3)]
-    rig.sessions.check_limits(7.0)
-    rig.sessions.check_limits(8.0)
+    run(rig.sessions.check_limits(7.0))
+    run(rig.sessions.check_limits(8.0))
     assert [connection.calls for connection in connections] == [["limits at 7.0"]] * 3
 
 
 def test_a_connection_that_raises_is_ended_and_keeps_nobody_from_being_told() -> None:
     rig = Rig()
     connections = [joined(rig.sessions, raises_at="limits at 7.0") for _ in range(3)]
-    rig.sessions.check_limits(7.0)
+    run(rig.sessions.check_limits(7.0))
     assert [connection.calls for connection in connections] == [["limits at 7.0", "broken"]] * 3
+
+
+def test_to_end_many_does_not_keep_others_from_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_sessions, "_TURN_S", -1.0)
+
+    async def scenario() -> None:
+        rig = Rig()
+        connections = [joined(rig.sessions) for _ in range(3)]
+        checking = asyncio.create_task(rig.sessions.check_limits(7.0))
+        seen = []
+        while not checking.done():
+            await asyncio.sleep(0)
+            seen.append(sum(bool(connection.calls) for connection in connections))
+        assert seen[:3] == [1, 2, 3]
+
+    run(scenario())
 
 
 def test_who_waits_for_all_to_be_gone_waits_for_those_who_join_late_too() -> None:
