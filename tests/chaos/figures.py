@@ -111,7 +111,7 @@ def rows(run: Run, violations: int) -> Table:
         ("moves", str(sum(len(history.events("moved")) for history in histories))),
         ("of those, none there at first", str(sum(move.waited for move in found))),
         ("audio heard again", f"{run.metrics.total('asr_replayed_audio_seconds_total'):.0f} s"),
-        ("loss to accepted at the gateway, at most", _bucket_quantiles(run.metrics)),
+        ("loss to accepted, at the gateway", _bucket_quantiles(run.metrics)),
         ("blow to `moved`, a worker there", quantiles([move.seconds for move in found if not move.waited])),
         ("blow to `moved`, none there", quantiles([move.seconds for move in found if move.waited])),
         ("endpoint sent to sentence heard", quantiles(late)),

@@ -15,6 +15,7 @@ from typing import Final
 import msgspec
 import psutil
 import pytest
+import uvloop
 
 from common.audio import BYTES_PER_SAMPLE, SAMPLE_RATE
 from gateway.connection import DEFAULT_LIMITS
@@ -100,7 +101,7 @@ class Siege:
 def test_clients_that_do_not_read_cost_little_memory_and_nobody_else_waits(show: Show) -> None:
     flags = ("--slow-reader-timeout", str(_SLOW_READER_S))
     with Deployment(Plan(workers=2, environ=SIZE.environ, flags=flags)) as deployment:
-        siege = asyncio.run(_lay_siege(deployment))
+        siege = uvloop.run(_lay_siege(deployment))
     show(_table(siege))
     assert [violation for history in siege.histories for violation in check(history)] == []
     assert all(history.stopped for history in siege.histories)
