@@ -105,7 +105,4 @@ def test_the_table_has_all_figures() -> None:
 
 
 def test_without_moves_the_gateway_has_no_times() -> None:
-    assert (
-        dict(rows(Run((good(),), (), gateway_metrics()), 0))["loss to accepted, at the gateway"]
-        == "none"
-    )
+    assert dict(rows(Run((good(),), (), gateway_metrics()), 0))["loss to accepted, at the gateway"] == "none"

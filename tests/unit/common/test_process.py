@@ -105,3 +105,18 @@ def test_either_stop_signal_is_enough(number: signal.Signals) -> None:
             os.kill(os.getpid(), number)
 
     run(scenario())
+
+
+def test_of_two_signals_at_once_the_first_counts_and_the_next_one_is_waited_for_anew() -> None:
+    async def scenario() -> None:
+        waiting = asyncio.create_task(wait_for_stop_signal())
+        await turns()
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGINT)
+        assert await waiting is signal.SIGTERM
+        again = asyncio.create_task(wait_for_stop_signal())
+        await turns()
+        os.kill(os.getpid(), signal.SIGINT)
+        assert await again is signal.SIGINT
+
+    run(scenario())
