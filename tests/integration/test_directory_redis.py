@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 
 import pytest
 from redis import Redis
@@ -18,12 +17,6 @@ from tests.support.redis_server import PASSWORD, RedisServer
 EXPIRY_S = 0.5
 # What is not about time had better not depend on how busy the machine is.
 PATIENCE_S = 5.0
-
-
-@pytest.fixture(scope="module")
-def redis() -> Iterator[RedisServer]:
-    with RedisServer() as server:
-        yield server
 
 
 class Directories:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 
 import pytest
 from hypothesis import given, settings
@@ -15,6 +14,7 @@ from gateway.quotas.base import Use
 from gateway.quotas.redis import RedisUse
 from tests.support.aio import run
 from tests.support.clock import ManualClock
+from tests.support.owner_tables import OWNERS, OwnerTables
 from tests.support.redis_server import RedisServer
 from tests.support.use_contract import CHECKS, TENANT, Check, Contract
 from tests.support.use_tables import RemoteUse, UseModel
@@ -22,27 +22,10 @@ from tests.support.use_tables import RemoteUse, UseModel
 EXPIRY_S = 0.5
 # What is not about time had better not depend on how busy the machine is.
 PATIENCE_S = 5.0
-OWNERS = ("ada", "bob", "cleo")
 
 
-@pytest.fixture(scope="module")
-def redis() -> Iterator[RedisServer]:
-    with RedisServer() as server:
-        yield server
-
-
-class Tables:
-    """One of each owner, closed together."""
-
-    def __init__(self, url: str, expiry_s: float = EXPIRY_S) -> None:
-        self.of = {owner: RedisUse(RedisScripts(url, PATIENCE_S), owner, expiry_s) for owner in OWNERS}
-
-    async def __aenter__(self) -> Tables:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        for table in self.of.values():
-            await table.close()
+def tables_at(url: str, expiry_s: float = EXPIRY_S) -> OwnerTables[RedisUse]:
+    return OwnerTables(lambda owner: RedisUse(RedisScripts(url, PATIENCE_S), owner, expiry_s))
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
@@ -54,7 +37,7 @@ def test_keeps_the_contract(redis: RedisServer, check: Check) -> None:
         async def clear() -> None:
             await asyncio.to_thread(redis.flush)
 
-        async with Tables(redis.url) as tables:
+        async with tables_at(redis.url) as tables:
             await check(Contract(lambda owner: tables.of[owner], expire, clear))
 
     redis.flush()
@@ -77,7 +60,7 @@ def test_so_do_the_plain_words(check: Check) -> None:
 
 def test_all_keys_have_the_prefix_and_an_end(redis: RedisServer) -> None:
     async def scenario() -> None:
-        async with Tables(redis.url) as tables:
+        async with tables_at(redis.url) as tables:
             await tables.of["ada"].exchange(
                 [Use(TENANT, 1, 0, 6_000, None), Use(Tenant("free"), 1, 0, 0, None)]
             )
@@ -109,7 +92,7 @@ questions: st.SearchStrategy[list[Asked]] = st.lists(
 def test_answers_what_the_plain_words_answer(redis: RedisServer, asked: list[Asked]) -> None:
     async def scenario() -> None:
         model = UseModel(ManualClock(), expiry_s=60)
-        async with Tables(redis.url, expiry_s=60) as tables:
+        async with tables_at(redis.url, expiry_s=60) as tables:
             for owner, (quota, inside, wanted), left_s, heard_s in asked:
                 # A tenth of a second fills in a second.
                 tenant = Tenant("acme", streams=quota, audio_seconds_per_minute=6)

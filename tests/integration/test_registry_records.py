@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given, settings
@@ -24,12 +24,6 @@ from tests.support.redis_server import RedisServer
 PATIENCE_S = 5.0
 HEAD = RecordHead("ada", SessionOptions("en", ("word",), (("a", "b"),), (ScheduleStep(None, 500),), True))
 WORDS = (Word("Größe", 10, 20), Word("大", 20, 30))
-
-
-@pytest.fixture(scope="module")
-def redis() -> Iterator[RedisServer]:
-    with RedisServer() as server:
-        yield server
 
 
 def records(redis: RedisServer, within_s: float = 120.0) -> RedisRecords:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
 
 import pytest
 from hypothesis import given, settings
@@ -17,6 +16,7 @@ from gateway.registry.memory import MemoryTable
 from gateway.registry.redis import RedisTable
 from tests.support.aio import run
 from tests.support.clock import ManualClock
+from tests.support.owner_tables import OWNERS, OwnerTables
 from tests.support.pin_contract import CHECKS, Check, Contract
 from tests.support.pin_tables import RemoteTable
 from tests.support.redis_server import PASSWORD, RedisServer
@@ -24,27 +24,10 @@ from tests.support.redis_server import PASSWORD, RedisServer
 EXPIRY_S = 0.5
 # What is not about time had better not depend on how busy the machine is.
 PATIENCE_S = 5.0
-OWNERS = ("ada", "bob", "cleo")
 
 
-@pytest.fixture(scope="module")
-def redis() -> Iterator[RedisServer]:
-    with RedisServer() as server:
-        yield server
-
-
-class Tables:
-    """One of each owner, closed together."""
-
-    def __init__(self, url: str, expiry_s: float = EXPIRY_S) -> None:
-        self.of = {owner: RedisTable(RedisScripts(url, PATIENCE_S), owner, expiry_s) for owner in OWNERS}
-
-    async def __aenter__(self) -> Tables:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        for table in self.of.values():
-            await table.close()
+def tables_at(url: str, expiry_s: float = EXPIRY_S) -> OwnerTables[RedisTable]:
+    return OwnerTables(lambda owner: RedisTable(RedisScripts(url, PATIENCE_S), owner, expiry_s))
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
@@ -56,7 +39,7 @@ def test_keeps_the_contract(redis: RedisServer, check: Check) -> None:
         async def clear() -> None:
             await asyncio.to_thread(redis.flush)
 
-        async with Tables(redis.url) as tables:
+        async with tables_at(redis.url) as tables:
             await check(Contract(lambda owner: tables.of[owner], expire, clear))
 
     redis.flush()
@@ -65,7 +48,7 @@ def test_keeps_the_contract(redis: RedisServer, check: Check) -> None:
 
 def test_all_keys_have_the_prefix_and_an_end(redis: RedisServer) -> None:
     async def scenario() -> None:
-        async with Tables(redis.url) as tables:
+        async with tables_at(redis.url) as tables:
             await tables.of["ada"].claim([Claim("call", 0, "ada"), Claim("a:b.c", 0, "ada")])
 
     redis.flush()
@@ -103,7 +86,7 @@ async def _do(table: PinTable, operation: Operation) -> object:
 def test_answers_what_the_table_in_memory_answers(redis: RedisServer, asked: list[Operation]) -> None:
     async def scenario() -> None:
         memory = RemoteTable(MemoryTable(ManualClock(), expiry_s=60))
-        async with Tables(redis.url, expiry_s=60) as tables:
+        async with tables_at(redis.url, expiry_s=60) as tables:
             for operation in asked:
                 expected = await _do(memory, operation)
                 assert await _do(tables.of[operation[1]], operation) == expected

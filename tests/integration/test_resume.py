@@ -33,12 +33,6 @@ def alone() -> Iterator[Deployment]:
 
 
 @pytest.fixture(scope="module")
-def redis() -> Iterator[RedisServer]:
-    with RedisServer() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
 def shared(redis: RedisServer) -> Iterator[Deployment]:
     """Two gateways, each on a port of its own."""
     plan = Plan(workers=2, gateways=2, flags=("--proxied",), environ={"VOXSHARD_REDIS_URL": redis.url})
