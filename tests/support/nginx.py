@@ -7,18 +7,15 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 from urllib.parse import urlsplit
 
-from common.process import end_with_parent
 from tests.support.ports import free_ports
+from tests.support.server_process import DidNotAnswer, start_server
 
-_READY_WITHIN_S: Final = 10.0
 _EXIT_WITHIN_S: Final = 10.0
 
 # max_fails=0: nginx counts a stream as a success only when it ends, so a gateway that was away once would be
@@ -95,18 +92,11 @@ class Nginx:
             raise NoNginx("nginx is not installed: apt-get install nginx-light")
         config = self._folder / "nginx.conf"
         config.write_text(self._config())
-        self._process = subprocess.Popen(
-            [program, "-p", str(self._folder), "-e", str(self._folder / "log"), "-c", str(config)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            preexec_fn=partial(end_with_parent, os.getpid()),  # noqa: PLW1509 - it takes no lock that another thread might hold
-        )
-        give_up_at = time.monotonic() + _READY_WITHIN_S
-        while not self._answers():
-            if self._process.poll() is not None or time.monotonic() > give_up_at:
-                raise NoNginx(f"nginx: exit code {self._process.poll()}\n{self._log()}")
-            time.sleep(0.01)
+        argv = [program, "-p", str(self._folder), "-e", str(self._folder / "log"), "-c", str(config)]
+        try:
+            self._process = start_server(argv, self._answers)
+        except DidNotAnswer as error:
+            raise NoNginx(f"nginx: {error}\n{self._log()}") from None
 
     def _config(self) -> str:
         servers = "\n        ".join(

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import subprocess
 import tempfile
-import time
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -16,11 +13,10 @@ from typing import Final, Self
 from redis import Redis
 from redis.exceptions import RedisError
 
-from common.process import end_with_parent
 from tests.support.ports import free_ports
+from tests.support.server_process import DidNotAnswer, start_server
 
 PASSWORD: Final = "a-password-that-no-log-may-show"
-_READY_WITHIN_S: Final = 10.0
 
 
 class NoRedis(Exception):
@@ -58,18 +54,10 @@ class RedisServer:
         program = shutil.which("redis-server")
         if program is None:
             raise NoRedis("redis-server is not installed: apt-get install redis-server")
-        self._process = subprocess.Popen(
-            [program, *self._options()],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            preexec_fn=partial(end_with_parent, os.getpid()),  # noqa: PLW1509 - it takes no lock that another thread might hold
-        )
-        give_up_at = time.monotonic() + _READY_WITHIN_S
-        while not self._answers():
-            if self._process.poll() is not None or time.monotonic() > give_up_at:
-                raise NoRedis(f"redis-server: exit code {self._process.poll()}\n{self._log()}")
-            time.sleep(0.01)
+        try:
+            self._process = start_server([program, *self._options()], self._answers)
+        except DidNotAnswer as error:
+            raise NoRedis(f"redis-server: {error}\n{self._log()}") from None
 
     def _options(self) -> list[str]:
         options = {
