@@ -28,7 +28,7 @@ class Limits:
     # What a connection may take of the loop in the long run, and at once. A live stream takes 0.03 %; with
     # frames of 100 ms this is some 70 times real time.
     loop_share: float = 0.02
-    loop_burst_s: float = 0.02
+    loop_burst_s: float = 0.04
 
 
 DEFAULT_LIMITS: Final = Limits()

@@ -30,6 +30,7 @@ from gateway.sockets import BACKLOG, bind_socket
 from gateway.ws_assembly import Assembly
 from gateway.ws_inflow import Inflow
 from gateway.ws_sender import Phase, Sender
+from gateway.ws_turns import Turns
 
 __all__ = ["Connection", "Handler", "Limits", "Request", "serve"]
 
@@ -60,10 +61,18 @@ async def serve(
     """
     # A client's pings wait behind the audio that it has sent; less of it fits into a small buffer.
     listener = bind_socket(host, port, reuse_port=reuse_port, receive_buffer_bytes=limits.kernel_buffer_bytes)
-    loop = asyncio.get_running_loop()
+    loop, turns = asyncio.get_running_loop(), Turns()
     return await loop.create_server(
-        lambda: _Receiver(factory, limits, slowed), sock=listener, backlog=BACKLOG
+        lambda: _Receiver(factory, limits, turns, slowed), sock=listener, backlog=BACKLOG
     )
+
+
+class _Protocol(ServerProtocol):
+    """A function given to the library instead would be bound to it, and it would refer to itself."""
+
+    def select_subprotocol(self, subprotocols: Sequence[Subprotocol]) -> Subprotocol | None:
+        """Ours if it is among them. Other names, such as the `binary` of FunASR's clients, are let pass."""
+        return Subprotocol(SUBPROTOCOL) if SUBPROTOCOL in subprotocols else None
 
 
 class _Receiver(asyncio.Protocol):
@@ -72,13 +81,14 @@ class _Receiver(asyncio.Protocol):
     _inflow: Inflow
     _sender: Sender
 
-    def __init__(self, factory: Factory, limits: Limits, slowed: Callable[[float], None]) -> None:
+    def __init__(
+        self, factory: Factory, limits: Limits, turns: Turns, slowed: Callable[[float], None]
+    ) -> None:
         self._factory = factory
         self._limits = limits
+        self._turns = turns
         self._slowed = slowed
-        self._library = ServerProtocol(
-            select_subprotocol=_select_subprotocol, max_size=_LIBRARY_MAX_BYTES, logger=_LIBRARY_LOG
-        )
+        self._library = _Protocol(max_size=_LIBRARY_MAX_BYTES, logger=_LIBRARY_LOG)
         self._assembly = Assembly(limits.message_bytes)
         # From the handshake to `closed`.
         self._handler: Handler | None = None
@@ -91,7 +101,7 @@ class _Receiver(asyncio.Protocol):
         peer_socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self._limits.kernel_buffer_bytes)
         stream.set_write_buffer_limits(high=self._limits.high_water_bytes)
         self._peer = _address(stream.get_extra_info("peername"))
-        self._inflow = Inflow(stream, self._take_in, self._limits, self._slowed)
+        self._inflow = Inflow(stream, self._take_in, self._limits, self._turns, self._slowed)
         self._sender = Sender(stream, self._inflow, self._library, self._limits)
 
     def data_received(self, data: bytes) -> None:
@@ -112,6 +122,8 @@ class _Receiver(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._finish()
         self._sender.lost()
+        # It would refer to itself.
+        self._library.parser.close()
 
     def pause_writing(self) -> None:
         self._sender.set_writable(False)
@@ -190,11 +202,6 @@ class _Receiver(asyncio.Protocol):
         except Exception:
             log.exception("connection handler failed", extra={"peer": self._peer})
             self._sender.close(CloseCode.INTERNAL_ERROR)
-
-
-def _select_subprotocol(_: ServerProtocol, offered: Sequence[Subprotocol]) -> Subprotocol | None:
-    """Ours if it is among them. Other names, such as the `binary` of FunASR's clients, are let pass."""
-    return Subprotocol(SUBPROTOCOL) if SUBPROTOCOL in offered else None
 
 
 def _accept(library: ServerProtocol, handshake: Handshake) -> Response:

@@ -6,7 +6,9 @@ import asyncio
 
 from websockets.frames import Frame, Opcode
 
-from gateway.connection import Connection, Limits
+from gateway.connection import DEFAULT_LIMITS, Connection, Limits
+from gateway.ws_inflow import Inflow
+from gateway.ws_turns import Turns
 from tests.support.websocket_rig import Recorder, let_loop_turn, on_each_loop, raw_client, serving, text_frame
 
 # Their bytes are read at once.
@@ -88,6 +90,56 @@ async def test_a_pause_outlasts_what_still_waits() -> None:
         assert not reading.done(), "the socket was read although the handler had paused"
         handler.connection.resume_reading()
         assert await reading == (Opcode.PONG, b"now")
+
+
+@on_each_loop
+async def test_who_is_new_waits_for_a_turn() -> None:
+    rig = InflowRig(DEFAULT_LIMITS)
+    rig.inflow.received(b"new")
+    assert (rig.taken, rig.transport.is_read) == ([], False)
+    await let_loop_turn()
+    assert (rig.taken, rig.transport.is_read) == ([b"new"], True)
+
+
+@on_each_loop
+async def test_who_took_little_is_served_at_once_but_only_a_piece() -> None:
+    rig = InflowRig(UNFAIR)
+    await asyncio.sleep(0.001)
+    rig.inflow.received(b"little")
+    rig.inflow.received(b"x" * 6_000)
+    assert [len(piece) for piece in rig.taken] == [6, 4_096]
+    assert not rig.transport.is_read
+    await let_loop_turn()
+    assert b"".join(rig.taken) == b"little" + b"x" * 6_000
+    assert rig.transport.is_read
+
+
+@on_each_loop
+async def test_of_a_lost_connection_nothing_is_taken_in_its_turn() -> None:
+    rig = InflowRig(DEFAULT_LIMITS)
+    rig.inflow.received(b"new")
+    rig.inflow.end()
+    await let_loop_turn()
+    assert rig.taken == []
+
+
+class Socket(asyncio.Transport):
+    """Of a transport only whether it is read."""
+
+    is_read = True
+
+    def pause_reading(self) -> None:
+        self.is_read = False
+
+    def resume_reading(self) -> None:
+        self.is_read = True
+
+
+class InflowRig:
+    def __init__(self, limits: Limits) -> None:
+        self.transport = Socket()
+        self.taken: list[bytes] = []
+        self.inflow = Inflow(self.transport, self.taken.append, limits, Turns(), lambda _: None)
 
 
 def _abort_at_once(connection: Connection, message: str) -> None:
