@@ -73,6 +73,23 @@ class HoldListener(Protocol):
         ...
 
 
+class _Nobody:
+    """Whoever a session that has left would have told. It lets go of its listener, so that its audio is free
+    at once, and not when the collector goes through everything that the gateway has."""
+
+    def held(self) -> None:
+        pass
+
+    def not_held(self, failed: Failed) -> None:
+        pass
+
+    def saved(self, checkpoint: Checkpoint) -> None:
+        pass
+
+    def broken(self) -> None:
+        pass
+
+
 class SessionHold:
     """The `PinHolder`, `RecordReader` and `RecordHolder` of a session."""
 
@@ -81,7 +98,7 @@ class SessionHold:
     ) -> None:
         self.beginning = beginning
         self._registry = registry
-        self._listener = listener
+        self._listener: HoldListener = listener
         self._stage = Stage.CLAIMING
         record = Record(RecordHead(beginning.tenant, options))
         self._kept = KeptSession(beginning.session, 0, record, listener)
@@ -118,6 +135,7 @@ class SessionHold:
             self._registry.records.leave(self._kept)
         if stage is not Stage.OVER:
             self._registry.pins.release(self.beginning.session)
+        self._listener = self._kept.holder = _Nobody()
 
     # --- what of it is to be kept --------------------------------------------------------------
 

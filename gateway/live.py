@@ -64,7 +64,7 @@ class LiveConnection:
         self._intake = Intake()
         now = services.clock.now()
         self._watch = LimitsWatch(services.limits, heard_at=now, turned_at=now)
-        self._desk = SessionDesk(services, allowance, self)
+        self._desk = SessionDesk(services, allowance)
         self._reading = True
         self._reason = CLIENT_LEFT
         # Set when the gateway has stopped a session for the client: why the connection ends after it.
@@ -134,7 +134,7 @@ class LiveConnection:
         following = next_state(self._state, command)
         match command:
             case Start() | Resume():
-                self._desk.begin(command, self._client.dialect.options)
+                self._desk.begin(self, command, self._client.dialect.options)
                 self._intake.session_begins()
                 self._watch.turned_at = self._services.clock.now()
             case Configure(options, changed):

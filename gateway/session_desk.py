@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 
 from common.audio import pcm16_samples
-from common.errors import VoxshardError
 from common.events import Resume, Resumed, ResumeGrant, SessionOptions, Start, Started, failure
 from gateway.access.doors import Allowance
 from gateway.hold import Beginning
@@ -18,10 +17,9 @@ from gateway.session_seams import SessionClient
 
 
 class SessionDesk:
-    def __init__(self, services: LiveServices, allowance: Allowance, client: SessionClient) -> None:
+    def __init__(self, services: LiveServices, allowance: Allowance) -> None:
         self._services = services
         self._allowance = allowance
-        self._client = client
         self._names = SessionNames()
         # From its beginning to its last event.
         self.running: SessionRelay | None = None
@@ -37,24 +35,22 @@ class SessionDesk:
         assert self.running is not None
         return self.running
 
-    def begin(self, command: Start | Resume, options: SessionOptions) -> None:
+    def begin(self, client: SessionClient, command: Start | Resume, options: SessionOptions) -> None:
         """Raises the `VoxshardError` that refuses it; some come later, as events. A session that is resumed
         has options of its own."""
         if isinstance(command, Resume):
             resumed = self._resumed(command.token)
             self._allowance.go_on()
-            self._open(resumed, options)
+            self._open(client, resumed, options)
         else:
-            self._allowance.begin(partial(self._open, self._new(), options), self._refused)
+            granted = partial(self._open, client, self._new(), options)
+            self._allowance.begin(granted, lambda error: client.event(failure(error)))
 
-    def _open(self, beginning: Beginning, options: SessionOptions) -> None:
-        relay = SessionRelay(beginning, options, self._client, self._services.relay)
+    def _open(self, client: SessionClient, beginning: Beginning, options: SessionOptions) -> None:
+        relay = SessionRelay(beginning, options, client, self._services.relay)
         relay.start()
         self.running = relay
-        self._services.sessions.started(relay.id, self._client)
-
-    def _refused(self, error: VoxshardError) -> None:
-        self._client.event(failure(error))
+        self._services.sessions.started(relay.id, client)
 
     def audio(self, pcm: bytes) -> None:
         """Raises `AudioQuota`."""

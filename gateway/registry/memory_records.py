@@ -8,14 +8,16 @@ from typing import Final
 
 from common.clock import Clock
 from gateway.boundary import tell
-from gateway.registry.records import RESUME_WITHIN_S, KeptSession, RecordReader
+from gateway.registry.records import RESUME_WITHIN_S, KeptSession, Record, RecordReader
 
 _LOOK_EVERY_S: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class _Left:
-    kept: KeptSession
+    """No more of a session than that: all else of it is to be free now."""
+
+    record: Record
     until: float
 
 
@@ -38,7 +40,7 @@ class MemoryRecords:
 
     def leave(self, kept: KeptSession) -> None:
         if self._live.pop(kept.session, None) is not None:
-            self._left[kept.session] = _Left(kept, self._clock.now() + self._within_s)
+            self._left[kept.session] = _Left(kept.record, self._clock.now() + self._within_s)
 
     def is_saved(self, kept: KeptSession) -> bool:
         """All that this process will ever do for it."""
@@ -47,7 +49,7 @@ class MemoryRecords:
     def load(self, session: str, epoch: int, reader: RecordReader) -> None:
         self.forget_old()
         left = self._left.get(session)
-        record = None if left is None else left.kept.record
+        record = None if left is None else left.record
         # Not within this call, like where it takes a while.
         asyncio.get_running_loop().call_soon(tell, reader, reader.loaded, record)
 
