@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import logging
+import sys
+import termios
 from typing import Protocol, cast
 
 import msgspec
@@ -66,6 +69,15 @@ class LinkTransport(asyncio.Protocol):
             self._loop.call_soon(self._flush)
         self._outgoing.append(frame)
 
+    def peer_ended(self) -> None:
+        """What it has sent is heard, then the link is lost: its socket may stay open for a while."""
+        if self._transport is None:
+            return
+        if _has_unread(self._transport):
+            self._loop.call_soon(self.peer_ended)
+        else:
+            self.abort()
+
     def abort(self) -> None:
         if self._transport is not None:
             self._transport.abort()
@@ -80,3 +92,8 @@ class LinkTransport(asyncio.Protocol):
         if self._transport is not None and self._outgoing:
             self._transport.write(b"".join(self._outgoing))
         self._outgoing.clear()
+
+
+def _has_unread(transport: asyncio.Transport) -> bool:
+    count = fcntl.ioctl(transport.get_extra_info("socket").fileno(), termios.FIONREAD, b"\0" * 4)
+    return int.from_bytes(count, sys.byteorder) > 0

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Protocol
 
 from common.backoff import Backoff
+from common.end_notice import EndWatch
 from common.link import Frame, FrameType, Hello
 from common.link_transport import LinkTransport
 from gateway.dialing import Dial
@@ -22,12 +25,14 @@ PING_S: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """`incarnation` is that of its process; None for a worker of this instance, whichever process it is."""
+    """`incarnation` is that of its process; None for a worker of this instance, whichever process it is.
+    `end_notice`: where it gives one, if it is on this host."""
 
     worker: str
     instance: str
     dial: Dial
     incarnation: str | None = None
+    end_notice: Path | None = None
 
 
 class KeeperOwner(Protocol):
@@ -98,7 +103,8 @@ class LinkKeeper:
         owner = _WatchedLink(self, link, lost)
         try:
             await self.member.dial(lambda: LinkTransport(owner))
-            await self._watch(link, lost)
+            with _end_watched(self.member.end_notice, link):
+                await self._watch(link, lost)
         finally:
             self.link = None
             link.abort()
@@ -123,6 +129,26 @@ class LinkKeeper:
         self.last_hello = link.hello or self.last_hello
         if kind is FrameType.LOAD and link.ready:
             self._owner.worker_ready()
+
+
+@contextmanager
+def _end_watched(notice: Path | None, link: WorkerLink) -> Iterator[None]:
+    """The link is lost with the process at its other end, however long that takes to let go of its socket."""
+    loop = asyncio.get_running_loop()
+
+    def ended() -> None:
+        loop.call_soon_threadsafe(link.peer_ended)
+
+    try:
+        watch = None if notice is None else EndWatch(notice, ended)
+    except FileNotFoundError:
+        # A worker of a former version gives none.
+        watch = None
+    try:
+        yield
+    finally:
+        if watch is not None:
+            watch.stop()
 
 
 class _WatchedLink:

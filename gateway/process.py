@@ -16,6 +16,7 @@ import uvloop
 
 from common.advertise import NoAdvertiseHost, with_advertise_host
 from common.clock import MonotonicClock, UnixClock
+from common.end_notice import IS_GIVEN
 from common.errors import BadHotwords
 from common.events import SessionOptions
 from common.identity import instance_name, member_id
@@ -24,6 +25,7 @@ from common.notify import notify_ready
 from common.ops_server import OpsPortTaken, OpsServer, Reply, json_reply, metrics_reply, ready_reply
 from common.process import BOOT_FAILED, wait_for_stop_signal
 from common.registry.base import UnusableUrl
+from common.run_files import worker_end_notice, worker_socket
 from common.settings import Settings
 from common.silence import parse_schedule
 from gateway.admission import Limits
@@ -209,7 +211,8 @@ def own_workers(settings: Settings, run_dir: Path) -> list[Member]:
         Member(
             member_id(settings, number),
             instance_name(settings),
-            over_socket(run_dir / f"worker-{number}.sock"),
+            over_socket(worker_socket(run_dir, number)),
+            end_notice=worker_end_notice(run_dir, number) if IS_GIVEN else None,
         )
         for number in range(settings.workers)
     ]

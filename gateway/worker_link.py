@@ -153,6 +153,10 @@ class WorkerLink:
         if self._transport is not None:
             self._transport.send(FrameType.PING, Nothing())
 
+    def peer_ended(self) -> None:
+        if self._transport is not None:
+            self._transport.peer_ended()
+
     def abort(self) -> None:
         if self._transport is not None:
             self._transport.abort()

@@ -16,6 +16,7 @@ import uvloop
 
 from common.advertise import NoAdvertiseHost, with_advertise_host
 from common.clock import MonotonicClock
+from common.end_notice import IS_GIVEN, give_notice
 from common.identity import failure_domain, member_id, ops_url
 from common.link import LINK_VERSION, Hello, Load
 from common.link_transport import LinkTransport
@@ -24,6 +25,7 @@ from common.notify import notify_ready
 from common.ops_server import OpsServer, json_reply, metrics_reply, ready_reply
 from common.process import BOOT_FAILED, wait_for_stop_signal
 from common.registry.base import UnusableUrl
+from common.run_files import worker_end_notice, worker_socket
 from common.settings import Settings
 from worker.cores import pin_to_cores
 from worker.engines.base import EngineDead, SegmentEngine
@@ -47,10 +49,6 @@ log = logging.getLogger(__name__)
 HEARTBEAT_S: Final = 0.5
 ENGINE_DIED: Final = 4
 _DRAIN_POLL_S: Final = 0.05
-
-
-def socket_path(run_dir: Path, index: int) -> Path:
-    return run_dir / f"worker-{index}.sock"
 
 
 class BootFailed(Exception):
@@ -148,8 +146,12 @@ class WorkerProcess:
         return ops
 
     async def _serve_links(self) -> None:
-        path = socket_path(_run_dir(self._settings), self._index)
+        run_dir = _run_dir(self._settings)
+        path = worker_socket(run_dir, self._index)
         path.unlink(missing_ok=True)
+        # Before anybody can connect, so that whoever does finds that of this process.
+        if IS_GIVEN:
+            give_notice(worker_end_notice(run_dir, self._index))
         loop = asyncio.get_running_loop()
         servers = [await loop.create_unix_server(lambda: LinkTransport(self._links), str(path))]
         if self._presence is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 
 from common.link import LINK_VERSION, FrameType, Hello, Load, encode
@@ -14,7 +15,8 @@ class _Wire(asyncio.Transport):
     """Takes what is written; ends when it is told to."""
 
     def __init__(self, protocol: asyncio.BaseProtocol) -> None:
-        super().__init__()
+        self._sockets = socket.socketpair()
+        super().__init__({"socket": self._sockets[0]})
         self._protocol: asyncio.BaseProtocol | None = protocol
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
@@ -22,6 +24,8 @@ class _Wire(asyncio.Transport):
 
     def abort(self) -> None:
         protocol, self._protocol = self._protocol, None
+        for end in self._sockets:
+            end.close()
         if isinstance(protocol, asyncio.Protocol):
             asyncio.get_running_loop().call_soon(protocol.connection_lost, None)
 

@@ -77,6 +77,24 @@ def connected(owner: Owner) -> tuple[LinkTransport, SpyTransport]:
     return link, transport
 
 
+def test_of_a_peer_that_has_ended_all_is_heard_before_the_link_is_lost() -> None:
+    """Although its socket may stay open for a while."""
+
+    async def scenario() -> None:
+        async with pair() as (near, near_owner, far, _):
+            far.write(encode_audio(1, 1, 0, b"last words"))
+            await turns(1)
+            near.peer_ended()
+            assert near_owner.lost == 0
+            await until(lambda: near_owner.lost > 0)
+            assert near_owner.frames == [b"last words"]
+            near.peer_ended()
+            await turns()
+            assert near_owner.lost < 2
+
+    run(scenario())
+
+
 def test_what_one_turn_of_the_loop_writes_leaves_in_one_call() -> None:
     async def scenario() -> list[bytes]:
         link, transport = connected(Owner())

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +20,7 @@ from gateway.worker_link import WorkerLink
 from tests.support.aio import run, turns, until
 from tests.support.clock import ManualClock
 from tests.support.far_worker import FarWorker
+from tests.support.noticed import noticed
 
 READY = Load(True, 0, 0, 0, 0, None)
 BUSY = Load(False, 0, 0, 0, 0, None)
@@ -125,6 +128,30 @@ def test_a_worker_that_falls_silent_is_cut(monkeypatch: pytest.MonkeyPatch) -> N
         async with kept(far) as (keeper, _):
             await until(lambda: far.dialled > 1)
             assert keeper.last_hello is not None
+
+    run(scenario())
+
+
+def test_the_link_of_a_process_that_has_ended_is_lost_though_its_socket_is_open(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        far, notice = FarWorker("0", READY), tmp_path / "worker-0.end"
+        with noticed(notice) as process:
+            async with kept(far, replace(far.member(), end_notice=notice)) as (keeper, _):
+                await until(lambda: keeper.link is not None)
+                process.kill()
+                await until(lambda: keeper.link is None)
+
+    run(scenario())
+
+
+def test_a_worker_that_gives_no_notice_is_linked_as_well(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        far = FarWorker("0", READY)
+        member = replace(far.member(), end_notice=tmp_path / "worker-0.end")
+        async with kept(far, member) as (keeper, _):
+            await until(lambda: keeper.link is not None)
+            await turns()
+            assert far.dialled == 1
 
     run(scenario())
 

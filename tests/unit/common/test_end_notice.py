@@ -1,0 +1,83 @@
+"""Processes that end, and whoever waits for it."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from common import end_notice
+from common.end_notice import EndWatch, give_notice
+from tests.support.noticed import noticed
+
+WITHIN_S = 10.0
+
+
+def test_whoever_waits_is_told_of_a_killed_process(tmp_path: Path) -> None:
+    file, first, second = tmp_path / "worker.end", threading.Event(), threading.Event()
+    with noticed(file) as process:
+        EndWatch(file, first.set)
+        EndWatch(file, second.set)
+        assert not first.wait(0.05)
+        process.kill()
+        assert first.wait(WITHIN_S)
+        assert second.wait(WITHIN_S)
+
+
+def test_a_process_that_ends_by_itself_gives_notice_too(tmp_path: Path) -> None:
+    file, told = tmp_path / "worker.end", threading.Event()
+    with noticed(file) as process:
+        EndWatch(file, told.set)
+        process.communicate(timeout=WITHIN_S)
+        assert told.wait(WITHIN_S)
+
+
+def test_whoever_comes_afterwards_is_told_at_once(tmp_path: Path) -> None:
+    file, told = tmp_path / "worker.end", threading.Event()
+    with noticed(file) as process:
+        process.communicate(timeout=WITHIN_S)
+    EndWatch(file, told.set)
+    assert told.wait(WITHIN_S)
+
+
+def test_the_next_process_gives_a_notice_of_its_own(tmp_path: Path) -> None:
+    file, former, present = tmp_path / "worker.end", threading.Event(), threading.Event()
+    with noticed(file) as first:
+        EndWatch(file, former.set)
+        with noticed(file) as second:
+            EndWatch(file, present.set)
+            first.kill()
+            assert former.wait(WITHIN_S)
+            assert not present.is_set()
+            second.kill()
+            assert present.wait(WITHIN_S)
+    assert [found.name for found in tmp_path.iterdir()] == ["worker.end"]
+
+
+def test_a_watch_outlasts_many_waits_and_one_that_was_stopped_says_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(end_notice, "_LOOK_UP_S", 0.001)
+    file, stopped, going_on = tmp_path / "worker.end", threading.Event(), threading.Event()
+    with noticed(file) as process:
+        before = threading.active_count()
+        EndWatch(file, stopped.set).stop()
+        EndWatch(file, going_on.set)
+        assert not going_on.wait(0.05)
+        assert threading.active_count() == before + 1
+        process.kill()
+        assert going_on.wait(WITHIN_S)
+    assert not stopped.is_set()
+
+
+def test_a_notice_that_cannot_be_made_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(mutex: object) -> None:
+        raise OSError("no robust mutexes")
+
+    monkeypatch.setattr(end_notice, "_make", refuse)
+    with pytest.raises(OSError, match="no robust mutexes"):
+        give_notice(tmp_path / "worker.end")
+    assert list(tmp_path.iterdir()) == []
