@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 
-class Checkpoint(msgspec.Struct, frozen=True, array_like=True):
+class Checkpoint(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Endpoints and long silences make one; VAD state is fresh there, so nothing else need travel.
 
     audio_from:  first sample that is still needed (the pre-roll of a next segment may reach back

@@ -55,7 +55,7 @@ class FrameType(IntEnum):
     DECODING = 26
 
 
-class Hello(msgspec.Struct, frozen=True, array_like=True):
+class Hello(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Who is at this end, with the address of its own metrics.
 
     Of a worker: `incarnation` is what its supervisor calls this process, empty without a supervisor, which
@@ -76,7 +76,7 @@ class Hello(msgspec.Struct, frozen=True, array_like=True):
     capacity: Annotated[float, msgspec.Meta(gt=0)] = 1.0
 
 
-class Open(msgspec.Struct, frozen=True, array_like=True):
+class Open(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """`pin_epoch`: of two gateways that both have the session the one with the greater epoch keeps it."""
 
     session: str
@@ -85,35 +85,35 @@ class Open(msgspec.Struct, frozen=True, array_like=True):
     pin_epoch: int = 0
 
 
-class Opened(msgspec.Struct, frozen=True, array_like=True):
+class Opened(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Accepted; `credit` samples may be in flight."""
 
     credit: int
 
 
-class NewOptions(msgspec.Struct, frozen=True, array_like=True):
+class NewOptions(msgspec.Struct, frozen=True, array_like=True, gc=False):
     options: SessionOptions
 
 
-class Credit(msgspec.Struct, frozen=True, array_like=True):
+class Credit(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """`samples` more may be in flight."""
 
     samples: int
 
 
-class Suspects(msgspec.Struct, frozen=True, array_like=True):
+class Suspects(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """All `segments` of the session that a worker may have died of. Of such the engine has one at a time."""
 
     segments: tuple[int, ...]
 
 
-class Decoding(msgspec.Struct, frozen=True, array_like=True):
+class Decoding(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """All `segments` of the session that the engine has from now on: what is to blame if the worker dies."""
 
     segments: tuple[int, ...]
 
 
-class Load(msgspec.Struct, frozen=True, array_like=True):
+class Load(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A worker's state, sent when it changes and at every heartbeat.
 
     `progress` counts decodes and VAD ticks. `draining`: not ready, and going to end soon; its sessions had
@@ -131,7 +131,7 @@ class Load(msgspec.Struct, frozen=True, array_like=True):
     engaged: int = 0
 
 
-class Nothing(msgspec.Struct, frozen=True, array_like=True):
+class Nothing(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Payload of frames that say all by their type."""
 
 
@@ -165,7 +165,7 @@ class LinkError(Exception):
     """The other end does not keep to this wire; the link cannot go on."""
 
 
-class Frame(msgspec.Struct, frozen=True):
+class Frame(msgspec.Struct, frozen=True, gc=False):
     """One decoded frame; `payload` is bytes for AUDIO, else the record that `PAYLOADS` names."""
 
     kind: FrameType

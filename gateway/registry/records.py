@@ -21,7 +21,7 @@ from common.events import SessionOptions
 RESUME_WITHIN_S: Final = 120
 
 
-class RecordHead(msgspec.Struct, frozen=True, array_like=True):
+class RecordHead(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """All but the finals. `last_segment`: the newest that is locked, be it without words. `heard`: the length
     of the session in samples if it has ended. `failed`: the error that ended it for good."""
 
