@@ -35,6 +35,17 @@ def http_url(host: str, port: int, path: str = "") -> str:
     return f"http://{reachable_host(host)}:{port}{path}"
 
 
+def check_collector_url(url: str) -> None:
+    """Raises `ValueError`, one sentence without the address, if no collector of traces can have this one."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or parts.query or parts.fragment or "@" in parts.netloc:
+        raise ValueError("write it as http://HOST:PORT; keys belong into OTEL_EXPORTER_OTLP_HEADERS")
+
+
 def check_redis_url(url: str) -> None:
     """Raises `ValueError`, one sentence without the address, if no Redis can have this one."""
     try:

@@ -77,12 +77,14 @@ class Hello(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Open(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """`pin_epoch`: of two gateways that both have the session the one with the greater epoch keeps it."""
+    """`pin_epoch`: of two gateways that both have the session the one with the greater epoch keeps it.
+    `trace`: the span of the session as a W3C `traceparent`, empty if nobody traces it."""
 
     session: str
     options: SessionOptions
     checkpoint: Checkpoint
     pin_epoch: int = 0
+    trace: str = ""
 
 
 class Opened(msgspec.Struct, frozen=True, array_like=True, gc=False):

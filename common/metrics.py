@@ -2,8 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from enum import StrEnum
 from typing import Final
 
 # Dense from 50 ms to 1 s, where the goals are.
 LATENCY_BUCKETS_S: Final = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.48, 0.6, 0.8, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
 LAG_BUCKETS_S: Final = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+
+
+class SpanOutcome(StrEnum):
+    """What has become of a span; `DROPPED`: the queue was full."""
+
+    SENT = "sent"
+    FAILED = "failed"
+    DROPPED = "dropped"
+
+
+CountSpans = Callable[[SpanOutcome, int], None]
+"""Is told of so many spans, on any thread."""

@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from common.addresses import check_advertise_host, check_redis_url
+from common.addresses import check_advertise_host, check_collector_url, check_redis_url
 from common.errors import BadSilenceSchedule
 from common.silence import parse_schedule
 
@@ -83,6 +84,10 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="least level logged"
     )
+    otlp_endpoint: str | None = Field(
+        default=None, description="collector of traces, http://HOST:4318; no traces if not given"
+    )
+    otlp_sample_ratio: float = Field(default=1.0, ge=0, le=1, description="share of sessions that are traced")
 
     engine: str = Field(default="moonshine", description="registered engine, or module:attribute")
     model: str | None = Field(
@@ -198,6 +203,15 @@ class Settings(BaseSettings):
             check_redis_url(text)
         return text
 
+    @field_validator("otlp_endpoint")
+    @classmethod
+    def _spans_can_be_sent(cls, text: str | None) -> str | None:
+        if text is not None:
+            check_collector_url(text)
+            if not _has_exporter():
+                raise ValueError("traces need the extra `otel`: pip install 'voxshard[otel]'")
+        return text
+
     @field_validator("advertise_host")
     @classmethod
     def _others_can_connect(cls, text: str | None) -> str | None:
@@ -224,6 +238,13 @@ def load_settings(
 def settings_from_file(path: Path) -> Settings:
     """The record that a supervisor wrote for its children; variables do not count again."""
     return Settings.model_validate_json(path.read_text())
+
+
+def _has_exporter() -> bool:
+    try:
+        return find_spec("opentelemetry.exporter.otlp.proto.http") is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def _known_variables() -> set[str]:

@@ -35,11 +35,13 @@ class Registry:
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """How a session comes to be: new for this tenant, or resumed, with the epoch that its client knows."""
+    """How a session comes to be: new for this tenant, or resumed, with the epoch that its client knows.
+    `trace`: what its workers are told to go on from, see `Open`."""
 
     session: str
     tenant: str
     resumed_epoch: int | None = None
+    trace: str = ""
 
     @property
     def is_resumed(self) -> bool:

@@ -52,6 +52,7 @@ from gateway.session_log import Order
 from gateway.websocket import Connection, Request
 
 CLIENT_LEFT: Final = "client"
+STOPPED: Final = "stopped"
 
 
 class LiveConnection:
@@ -76,8 +77,8 @@ class LiveConnection:
         self._client.connected(connection)
         self._services.sessions.joined(self)
         try:
-            self._desk.name(requested_id(request))
             dialect = self._client.dialect
+            self._desk.introduce(requested_id(request), dialect.name, request.header("traceparent") or "")
             dialect.options = requested_options(request, dialect.options)
         except VoxshardError as error:
             self._fail(error)
@@ -98,7 +99,7 @@ class LiveConnection:
     def closed(self, code: int) -> None:
         self._services.metrics.closed(code, self._reason)
         self._state = SessionState.CLOSED
-        self._desk.end()
+        self._desk.end(self._reason)
         self._services.sessions.left(self)
 
     # --- from the client -----------------------------------------------------------------------
@@ -175,6 +176,9 @@ class LiveConnection:
             self._state = next_state(self._state, greeting)
             self._obey_held()
 
+    def moves(self, why: str, worker: str, unsettled: int) -> None:
+        """Clients hear of it when another worker has the session."""
+
     def flows(self) -> None:
         if not self._reading:
             # A client that was not read from could not be heard.
@@ -183,7 +187,7 @@ class LiveConnection:
 
     def event(self, event: Event) -> None:
         if isinstance(event, Failed):
-            self._desk.end()
+            self._desk.end(event.code)
             self._fail(BY_CODE.get(event.code, InternalError)(), said=event)
             return
         self._say(event)
@@ -191,16 +195,16 @@ class LiveConnection:
             self._finished(event)
 
     def given_up(self) -> None:
-        self._desk.end()
+        self._desk.end(WorkerLost.code)
         self._fail(WorkerLost())
 
     def broken(self) -> None:
-        self._desk.end()
+        self._desk.end(InternalError.code)
         self._close(CloseCode.INTERNAL_ERROR, InternalError.code)
 
     def _finished(self, stopped: Stopped) -> None:
         """All is said: idle again, and whatever the client sent in the meantime counts now."""
-        self._desk.end()
+        self._desk.end(STOPPED if self._ends_with is None else self._ends_with.code)
         self._watch.heard_at = self._watch.turned_at = self._services.clock.now()
         if self._state is not SessionState.CLOSED:
             self._state = next_state(self._state, stopped)
@@ -233,7 +237,7 @@ class LiveConnection:
     def _close(self, code: int, reason: str) -> None:
         if self._state is not SessionState.CLOSED:
             self._reason = reason
-            self._desk.end()
+            self._desk.end(reason)
             self._state = SessionState.CLOSED
             self._client.close(code, reason)
 

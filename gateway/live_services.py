@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from common.clock import Clock
 from common.events import SessionOptions
@@ -11,6 +12,9 @@ from gateway.live_sessions import LiveSessions
 from gateway.metrics import GatewayMetrics
 from gateway.relay_services import RelayServices
 from gateway.resume_tokens import ResumeTokens
+
+if TYPE_CHECKING:
+    from common.otlp import Tracing
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,3 +29,4 @@ class LiveServices:
     options: SessionOptions
     limits: TimeLimits
     slow_reader_timeout_s: float
+    tracing: Tracing | None = None

@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 
 from common.audio import samples_to_seconds
 from common.errors import REFUSALS, TABLE
+from common.metrics import SpanOutcome
 from gateway.host_metrics import HostMetrics
 from gateway.registry.metrics import SharedMetrics
 
@@ -114,6 +115,11 @@ class GatewayMetrics:
             registry=registry,
         )
         self._resumes.labels(gateway)
+        self._spans = Counter(
+            "asr_gateway_spans", "Spans for the collector.", ["gateway", "outcome"], registry=registry
+        )
+        for outcome in SpanOutcome:
+            self._spans.labels(gateway, outcome)
         self.hosts = HostMetrics(registry, gateway)
         self.shared = SharedMetrics(registry, gateway)
         self.connected(0, 0)
@@ -161,6 +167,9 @@ class GatewayMetrics:
 
     def stale_frame(self) -> None:
         self._stale.labels(self._gateway).inc()
+
+    def spans(self, outcome: SpanOutcome, count: int) -> None:
+        self._spans.labels(self._gateway, outcome).inc(count)
 
     def rejected(self, reason: str) -> None:
         self._rejections.labels(self._gateway, reason).inc()

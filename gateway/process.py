@@ -28,6 +28,7 @@ from common.registry.base import UnusableUrl
 from common.run_files import worker_end_notice, worker_socket
 from common.settings import Settings
 from common.silence import parse_schedule
+from common.tracing import make_tracing
 from gateway.admission import Limits
 from gateway.boot import BootFailed
 from gateway.causes import Causes
@@ -87,6 +88,7 @@ class GatewayProcess:
             settings, self._pool.follow, self._row, self._metrics.hosts, self._clock
         )
         self._doors = make_doors(settings, self._clock, self._metrics)
+        self._tracing = make_tracing(settings, "gateway", self._name, self._metrics.spans)
         self._leaving = False
         self._services = LiveServices(
             relay=RelayServices(
@@ -104,6 +106,7 @@ class GatewayProcess:
             options=default_options(settings),
             limits=TimeLimits(settings.idle_timeout, settings.start_timeout, settings.max_session),
             slow_reader_timeout_s=settings.slow_reader_timeout,
+            tracing=self._tracing,
         )
 
     async def serve(self) -> None:
@@ -135,6 +138,8 @@ class GatewayProcess:
                 live.close()
                 await self._leave(drains=told is signal.SIGTERM)
                 await http.stop()
+                if self._tracing is not None:
+                    await self._tracing.close()
                 for task in serving:
                     task.cancel()
         finally:

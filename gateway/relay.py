@@ -44,6 +44,8 @@ class SessionRelay:
         self, beginning: Beginning, options: SessionOptions, listener: RelayListener, services: RelayServices
     ) -> None:
         self.id = beginning.session
+        self.trace: Final = beginning.trace
+        self.is_resumed: Final = beginning.is_resumed
         self._hold = SessionHold(beginning, options, services.registry, self)
         self._options = options
         self._listener = listener
@@ -72,10 +74,6 @@ class SessionRelay:
     def record(self) -> Record:
         """What of it is known for certain."""
         return self._hold.record
-
-    @property
-    def is_resumed(self) -> bool:
-        return self._hold.beginning.is_resumed
 
     @property
     def pin_epoch(self) -> int:
@@ -175,15 +173,16 @@ class SessionRelay:
         self._leaving = True
         if self._state is not Placement.LIVE or not self._log.at_rest:
             return
-        left, unsettled = self._feed.stream, self._log.unsettled
+        left, worker, unsettled = self._feed.stream, self.worker, self._log.unsettled
         try:
-            self._place(avoid=self.worker)
+            self._place(avoid=worker)
         except NoWorker:
             return
         self._left_at = self._services.clock.now()
         if left is not None:
             left.close()
         self._services.metrics.moved("drain", unsettled)
+        self._listener.moves("drain", worker, unsettled)
 
     def event(self, event: Event) -> None:
         if isinstance(event, Failed):
@@ -256,6 +255,7 @@ class SessionRelay:
             self._give_up(failed or FATAL.get(verdict))
             return
         self._services.metrics.moved(why, self._log.unsettled)
+        self._listener.moves(why, avoid, self._log.unsettled)
         # Of a lost worker there is one line for all: dozens would cost more than the move itself.
         level = logging.DEBUG if why == _LINK else logging.INFO
         log.log(level, "session moves", extra={"session": self.id, "why": why, "from_worker": avoid})

@@ -29,11 +29,13 @@ _OPTIONS: Final[Any] = {"require": ["aud", "exp"], "verify_exp": False, "verify_
 
 @dataclass(frozen=True, slots=True)
 class ResumeClaim:
-    """`epoch`: of the pin that the session had when the token was made."""
+    """`epoch`: of the pin that the session had when the token was made. `trace`: the `traceparent` to go on
+    from, if there is one."""
 
     session: str
     tenant: str
     epoch: int
+    trace: str = ""
 
 
 class _Payload(msgspec.Struct, frozen=True):
@@ -41,6 +43,7 @@ class _Payload(msgspec.Struct, frozen=True):
     tenant: str
     epoch: int
     exp: float
+    trace: str = ""
 
 
 class ResumeTokens:
@@ -57,6 +60,7 @@ class ResumeTokens:
             "sid": claim.session,
             "tenant": claim.tenant,
             "epoch": claim.epoch,
+            **({"trace": claim.trace} if claim.trace else {}),
         }
         return jwt.encode(payload, _key(self._secrets()[0]), algorithm=_ALGORITHM)
 
@@ -67,7 +71,7 @@ class ResumeTokens:
             raise BadResumeToken()
         if payload.exp <= self._unix_now():
             raise ResumeExpired()
-        return ResumeClaim(payload.sid, payload.tenant, payload.epoch)
+        return ResumeClaim(payload.sid, payload.tenant, payload.epoch, payload.trace)
 
     def _payload(self, token: str) -> _Payload:
         if len(token) <= _MAX_CHARACTERS:

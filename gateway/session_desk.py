@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from common.audio import pcm16_samples
@@ -14,6 +15,7 @@ from gateway.registry.records import RESUME_WITHIN_S
 from gateway.relay import SessionRelay
 from gateway.resume_tokens import ResumeClaim
 from gateway.session_seams import SessionClient
+from gateway.session_trace import SessionTrace
 
 
 class SessionDesk:
@@ -21,11 +23,17 @@ class SessionDesk:
         self._services = services
         self._allowance = allowance
         self._names = SessionNames()
+        self._dialect = ""
+        # Of the request that the connection began with.
+        self._traceparent = ""
+        self._trace: SessionTrace | None = None
         # From its beginning to its last event.
         self.running: SessionRelay | None = None
 
-    def name(self, wanted: str | None) -> None:
-        """The id that the client has asked for, if it has. Raises `SessionInUse`."""
+    def introduce(self, wanted: str | None, dialect: str, traceparent: str) -> None:
+        """What its client has asked for, an id and a trace, if it has, and how it speaks. Raises
+        `SessionInUse`."""
+        self._dialect, self._traceparent = dialect, traceparent
         self._names = SessionNames(wanted)
         self._services.sessions.check_free(self._names.next_id)
 
@@ -47,7 +55,8 @@ class SessionDesk:
             self._allowance.begin(granted, lambda error: client.event(failure(error)))
 
     def _open(self, client: SessionClient, beginning: Beginning, options: SessionOptions) -> None:
-        relay = SessionRelay(beginning, options, client, self._services.relay)
+        listener = client if self._trace is None else self._trace.listener(client)
+        relay = SessionRelay(beginning, options, listener, self._services.relay)
         relay.start()
         self.running = relay
         self._services.sessions.started(relay.id, client)
@@ -62,7 +71,7 @@ class SessionDesk:
         """What the client is told once a worker has the session."""
         relay = self.session
         self._names.taken()
-        claim = ResumeClaim(relay.id, self._allowance.tenant, relay.pin_epoch)
+        claim = ResumeClaim(relay.id, self._allowance.tenant, relay.pin_epoch, relay.trace)
         grant = ResumeGrant(self._services.tokens.token(claim), RESUME_WITHIN_S)
         if not relay.is_resumed:
             return Started(relay.id, relay.worker, grant)
@@ -71,9 +80,12 @@ class SessionDesk:
         ack = head.checkpoint.audio_from if head.heard is None else head.heard
         return Resumed(relay.id, relay.worker, grant, ack, finals, head.heard)
 
-    def end(self) -> None:
-        """Does nothing if none is running."""
+    def end(self, outcome: str) -> None:
+        """Does nothing if none is running. `outcome`: the code of an error, or how else it has ended."""
         self._allowance.end()
+        trace, self._trace = self._trace, None
+        if trace is not None:
+            trace.end(outcome)
         relay, self.running = self.running, None
         if relay is not None:
             self._services.sessions.ended(relay.id)
@@ -82,10 +94,18 @@ class SessionDesk:
     def _new(self) -> Beginning:
         name = self._names.next_id
         self._services.sessions.check_free(name)
-        return Beginning(name, self._allowance.tenant)
+        return self._traced(Beginning(name, self._allowance.tenant), self._traceparent)
 
     def _resumed(self, token: str) -> Beginning:
         claim = self._services.tokens.claim(token, self._allowance.tenant)
         self._services.sessions.take_over(claim.session)
         self._names = SessionNames(claim.session)
-        return Beginning(claim.session, claim.tenant, claim.epoch)
+        return self._traced(
+            Beginning(claim.session, claim.tenant, claim.epoch), claim.trace or self._traceparent
+        )
+
+    def _traced(self, beginning: Beginning, parent: str) -> Beginning:
+        if self._services.tracing is None:
+            return beginning
+        self._trace = SessionTrace(self._services.tracing, beginning, self._dialect, parent)
+        return replace(beginning, trace=self._trace.context)

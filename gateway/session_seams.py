@@ -36,6 +36,11 @@ class SessionListener(Protocol):
         """Of two gateways that both have the session the one with the greater epoch keeps it."""
         ...
 
+    @property
+    def trace(self) -> str:
+        """See `Open`."""
+        ...
+
     def opened(self) -> None: ...
 
     def credit(self, samples: int) -> None: ...
@@ -74,6 +79,10 @@ class RelayListener(Protocol):
 
     def opened(self) -> None:
         """The first worker has taken it, or it was resumed after its end."""
+        ...
+
+    def moves(self, why: str, worker: str, unsettled: int) -> None:
+        """Another worker than this one has to go on: from where it has been settled, so many samples ago."""
         ...
 
     def flows(self) -> None:

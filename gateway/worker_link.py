@@ -130,7 +130,7 @@ class WorkerLink:
         stream = SessionStream(self, self._last_number, epoch, listener)
         self._streams[self._last_number] = stream
         self.room.given(self._last_number)
-        request = Open(listener.id, options, listener.checkpoint, listener.pin_epoch)
+        request = Open(listener.id, options, listener.checkpoint, listener.pin_epoch, listener.trace)
         self.send(FrameType.OPEN, request, self._last_number, epoch)
         listener.strikes.decoding(())
         if listener.strikes.suspects:

@@ -36,6 +36,7 @@ RULED: Final = (
     ),
     "worker/pipeline/*.py",
     "worker/in_decode.py",
+    "worker/segment_trace.py",
     "worker/scheduler/decode_queue.py",
     "gateway/access/*.py",
     "gateway/admission.py",
@@ -59,6 +60,7 @@ RULED: Final = (
     "gateway/resume_tokens.py",
     "gateway/roster.py",
     "gateway/session_feed.py",
+    "gateway/session_trace.py",
     "gateway/strikes.py",
     "gateway/worker_pool.py",
 )

@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 
 from common.audio import samples_to_seconds
 from common.link_auth import Refusal
-from common.metrics import LAG_BUCKETS_S, LATENCY_BUCKETS_S
+from common.metrics import LAG_BUCKETS_S, LATENCY_BUCKETS_S, SpanOutcome
 from worker.pipeline.effects import DecodeKind
 
 
@@ -75,6 +75,11 @@ class WorkerMetrics:
         )
         for refusal in Refusal:
             self._refused.labels(worker, refusal.value)
+        self._spans = Counter(
+            "asr_worker_spans", "Spans for the collector.", ["worker", "outcome"], registry=registry
+        )
+        for outcome in SpanOutcome:
+            self._spans.labels(worker, outcome)
         self._settled_s = 0.0
         self._busy_s = 0.0
         for stage in ("vad", "decode"):
@@ -136,6 +141,9 @@ class WorkerMetrics:
 
     def link_refused(self, refusal: Refusal) -> None:
         self._refused.labels(self._worker, refusal.value).inc()
+
+    def spans(self, outcome: SpanOutcome, count: int) -> None:
+        self._spans.labels(self._worker, outcome).inc(count)
 
     def evicted(self) -> None:
         self._evicted.labels(self._worker).inc()

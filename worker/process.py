@@ -27,6 +27,7 @@ from common.process import BOOT_FAILED, wait_for_stop_signal
 from common.registry.base import UnusableUrl
 from common.run_files import worker_end_notice, worker_socket
 from common.settings import Settings
+from common.tracing import make_tracing
 from worker.cores import pin_to_cores
 from worker.engines.base import EngineDead, SegmentEngine
 from worker.engines.registry import UnknownEngine, create_engine
@@ -70,7 +71,8 @@ class WorkerProcess:
         self._scheduler = DecodeScheduler(engine, self._metrics, clock)
         self._table = SessionTable(settings.session_timeout, self._metrics, clock)
         services = Services(self._vad, engine, self._scheduler, self._metrics, clock, settings)
-        self._links = GatewayLinks(self._hello, self._table, services, self._load)
+        self._tracing = make_tracing(settings, "worker", self._name, self._metrics.spans)
+        self._links = GatewayLinks(self._hello, self._table, services, self._load, self._tracing)
         self._presence = make_presence(settings, self._links, self._metrics)
         self._gpu: str | None = None
         self._card: str | None = None
@@ -113,8 +115,10 @@ class WorkerProcess:
             await self._serve_links()
         finally:
             ops.close()
-        # Not when it has died: closing waits for calls that may never return.
+        # Not when it has died: closing waits for calls that may never return, and a new one for this process.
         await self._engine.close()
+        if self._tracing is not None:
+            await self._tracing.close()
 
     async def _boot(self) -> OpsServer:
         try:

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from common.capacity import FIRST_EPOCH
+from common.clock import UnixClock
 from common.errors import InternalError, VoxshardError
 from common.events import failure
 from common.link import LINK_VERSION, Frame, FrameType, Hello, LinkError, Load, NewOptions, Open, Opened
 from common.link_transport import LinkTransport
 from worker.pipeline.orders import Mark
+from worker.segment_trace import TracedSegments
 from worker.session import Services, SessionLife, WorkerSession
 from worker.session_meter import CREDIT_SAMPLES
 from worker.session_table import SessionTable
+
+if TYPE_CHECKING:
+    from common.otlp import Tracing
 
 log = logging.getLogger(__name__)
 
@@ -27,13 +32,19 @@ class GatewayLinks:
     """Owner of all links of this worker; each link's streams are sessions of that gateway."""
 
     def __init__(
-        self, hello: Callable[[], Hello], table: SessionTable, services: Services, load: Callable[[], Load]
+        self,
+        hello: Callable[[], Hello],
+        table: SessionTable,
+        services: Services,
+        load: Callable[[], Load],
+        tracing: Tracing | None = None,
     ) -> None:
         """`hello` and `load` tell what is so when they are called."""
         self._hello = hello
         self._table = table
         self._services = services
         self._load = load
+        self._tracing = tracing
         self._streams: dict[LinkTransport, dict[int, tuple[int, WorkerSession]]] = {}
 
     # --- LinkOwner -----------------------------------------------------------------------------
@@ -82,6 +93,8 @@ class GatewayLinks:
             return
         pipeline = self._services.pipeline(request.options, request.checkpoint)
         session = WorkerSession(request.session, send, self._services, pipeline)
+        if self._tracing is not None and self._tracing.is_kept(request.trace):
+            session.timing.trace = TracedSegments(self._tracing, request, frame.epoch, UnixClock())
         self._streams[link][frame.stream] = (frame.epoch, session)
         self._table.add(session, link, request.pin_epoch)
         send(FrameType.OPENED, Opened(CREDIT_SAMPLES))

@@ -105,7 +105,7 @@ class WorkerSession:
         self._send = send
         self._services = services
         self._memories: dict[int, SegmentMemory] = {}
-        self._timing = SessionTiming(services.metrics, services.clock)
+        self.timing = SessionTiming(services.metrics, services.clock)
         self._meter = SessionMeter(pipeline.timeline.start, pipeline.cursor)
 
     @property
@@ -117,7 +117,7 @@ class WorkerSession:
 
     def audio(self, pcm: bytes) -> None:
         self.pipeline.push_audio(pcm)
-        self._timing.arrived(self.pipeline.timeline.end)
+        self.timing.arrived(self.pipeline.timeline.end)
         self._services.metrics.received(pcm16_samples(pcm))
         self._services.vad.offer(self)
 
@@ -125,7 +125,7 @@ class WorkerSession:
         self.pipeline.configure(options)
 
     def mark(self, mark: Mark) -> None:
-        self._timing.marked()
+        self.timing.marked()
         self.pipeline.mark(mark)
         # Through the pool, so that an order is never carried out while a hop is with the VAD.
         self._services.vad.offer(self)
@@ -137,6 +137,7 @@ class WorkerSession:
             self._services.vad.withdraw(self)
             self._services.scheduler.remove(self)
             self.in_decode.end()
+            self.timing.trace.end(life.value)
             self._services.metrics.ended(life.value)
 
     def fail(self, error: VoxshardError, life: SessionLife = SessionLife.FAILED) -> None:
@@ -207,7 +208,7 @@ class WorkerSession:
         it take a second time is old, but nothing that the session would be behind with."""
         if self.unheard_samples() < HOP_SAMPLES:
             return 0.0
-        return self._timing.age_of(self.pipeline.heard)
+        return self.timing.age_of(self.pipeline.heard)
 
     # --- DecodeOwner ---------------------------------------------------------------------------
 
@@ -215,6 +216,7 @@ class WorkerSession:
         with self._boundary():
             if self.life is SessionLife.LIVE:
                 decode = self.pipeline.begun(decode)
+                self.timing.trace.begun(decode)
                 return decode, self._request(decode)
         return None
 
@@ -239,6 +241,7 @@ class WorkerSession:
     def decoded(self, decode: Decode, hypothesis: Hypothesis) -> None:
         with self._boundary():
             if self.life is SessionLife.LIVE:
+                self.timing.trace.decoded(decode, hypothesis)
                 self._perform(self.pipeline.apply(decode, hypothesis.text, hypothesis.words))
                 # A final makes room for the next hops of a session that had too many waiting.
                 self._services.vad.offer(self)
@@ -256,7 +259,7 @@ class WorkerSession:
                 case Decode():
                     self._ask(effect)
                 case Promote(segment):
-                    self._timing.final_asked(segment)
+                    self.timing.final_asked(segment)
                     self._services.scheduler.promote(self, segment)
                 case Withdraw(kind, segment):
                     self._services.scheduler.withdraw(self, kind, segment)
@@ -271,11 +274,11 @@ class WorkerSession:
 
     def _ask(self, decode: Decode) -> None:
         if decode.kind is DecodeKind.FINAL:
-            self._timing.final_asked(decode.segment)
+            self.timing.final_asked(decode.segment)
         self._services.scheduler.submit(self, decode)
 
     def _emit(self, event: SpeechStarted | Partial | FinalEvent | Committed | Stopped) -> None:
-        self._timing.observe(event)
+        self.timing.observe(event)
         if isinstance(event, FinalEvent):
             self._memories.pop(event.segment, None)
         if isinstance(event, Stopped):
@@ -285,7 +288,7 @@ class WorkerSession:
     def _settle(self, checkpoint: Checkpoint) -> None:
         self._services.metrics.settled(self._meter.settle(checkpoint.audio_from))
         self.pipeline.timeline.trim(checkpoint.audio_from)
-        self._timing.trim(checkpoint.audio_from)
+        self.timing.trim(checkpoint.audio_from)
         self._send(FrameType.SETTLED, Settled(checkpoint))
 
     def _grant_credit(self) -> None:

@@ -11,6 +11,7 @@ from common.events import Committed, EndpointReason, Partial, SpeechStarted, Sto
 from common.events import Final as FinalEvent
 from worker.arrivals import Arrivals
 from worker.metrics import WorkerMetrics
+from worker.segment_trace import UNTRACED, Trace
 
 # Audio that a gateway may have in flight to a session: enough to keep the VAD busy when a client sends a
 # whole file at once, small enough that a thousand sessions cost little.
@@ -51,6 +52,7 @@ class SessionTiming:
         self._starts: dict[int, int] = {}
         self._final_asked_at: dict[int, float] = {}
         self._marked_at = 0.0
+        self.trace: Trace = UNTRACED
 
     def arrived(self, end: int) -> None:
         self._arrivals.add(end, self._clock.now())
@@ -60,6 +62,7 @@ class SessionTiming:
 
     def final_asked(self, segment: int) -> None:
         self._final_asked_at.setdefault(segment, self._clock.now())
+        self.trace.closed(segment)
 
     def trim(self, before: int) -> None:
         self._arrivals.trim(before)
@@ -72,12 +75,14 @@ class SessionTiming:
         match event:
             case SpeechStarted():
                 self._starts[event.segment] = event.start
+                self.trace.opened(event.segment, self.age_of(event.start))
             case Partial() if event.text and event.segment in self._starts:
                 self._metrics.first_partial(self.age_of(self._starts.pop(event.segment)))
             case FinalEvent():
                 self._starts.pop(event.segment, None)
                 self._metrics.final(self._since_endpoint(event))
                 self._final_asked_at.pop(event.segment, None)
+                self.trace.locked(event)
 
     def _since_endpoint(self, final: FinalEvent) -> float:
         if final.reason in (EndpointReason.COMMIT, EndpointReason.STOP):

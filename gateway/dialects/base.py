@@ -10,6 +10,7 @@ from common.events import Command, Event, SessionOptions
 class Dialect(Protocol):
     """One per connection; it remembers the options set so far and what the session has said."""
 
+    name: str
     options: SessionOptions
 
     def parse_text(self, message: str) -> Command:

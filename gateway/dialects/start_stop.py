@@ -88,6 +88,8 @@ four bytes each: shorter ones would turn up in loud audio by chance."""
 
 
 class StartStopDialect:
+    name = "start_stop"
+
     def __init__(self, options: SessionOptions) -> None:
         self.options = options
         self._seq = 0

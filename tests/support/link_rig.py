@@ -28,6 +28,7 @@ class Listener:
 
     id = "call"
     checkpoint = Checkpoint(100, 200, 1)
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
     def __init__(self, raises_at: str = "", unsettled: int = 0) -> None:
         self.told: list[str] = []

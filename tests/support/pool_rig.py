@@ -28,6 +28,7 @@ ANY = Limits()
 class Session:
     checkpoint = Checkpoint(0, 0, 0)
     unsettled = 0
+    trace = ""
 
     def __init__(self, number: int) -> None:
         self.id = f"{number:016x}"

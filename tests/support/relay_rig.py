@@ -59,6 +59,7 @@ class Workers:
     def __init__(self, *ready: str) -> None:
         self.ready = list(ready)
         self.placed: list[Placed] = []
+        self.traces: list[str] = []
         self.waiting: list[Relayed] = []
 
     def open(self, session: Relayed, options: SessionOptions, epoch: int, avoid: str | None) -> Placed:
@@ -66,6 +67,7 @@ class Workers:
             raise NoWorker()
         worker = next((worker for worker in self.ready if worker != avoid), self.ready[0])
         session.strikes.decoding(())
+        self.traces.append(session.trace)
         self.placed.append(Placed(worker, epoch, session.checkpoint, options))
         return self.placed[-1]
 
@@ -147,10 +149,14 @@ class Client:
 
     def __init__(self) -> None:
         self.told: list[Event | str] = []
+        self.moved: list[tuple[str, str, int]] = []
         self.flowed = 0
 
     def opened(self) -> None:
         self.told.append("opened")
+
+    def moves(self, why: str, worker: str, unsettled: int) -> None:
+        self.moved.append((why, worker, unsettled))
 
     def flows(self) -> None:
         self.flowed += 1

@@ -4,6 +4,7 @@ import pytest
 
 from common.addresses import (
     check_advertise_host,
+    check_collector_url,
     check_redis_url,
     http_url,
     is_wildcard,
@@ -79,4 +80,29 @@ def test_address_of_a_redis(url: str) -> None:
 def test_address_that_no_redis_can_have_is_refused_without_being_repeated(url: str, why: str) -> None:
     with pytest.raises(ValueError, match=why) as refused:
         check_redis_url(url)
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("url", ["http://collector", "https://[::1]:4318/", "https://traces.example/otlp"])
+def test_address_of_a_collector(url: str) -> None:
+    check_collector_url(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "collector:4318",
+        "grpc://collector:4317",
+        "http://",
+        "http://collector:0",
+        "http://collector:70000",
+        "http://secret@collector",
+        "http://collector/?key=secret",
+        "http://collector/#secret",
+    ],
+)
+def test_address_that_no_collector_can_have_is_refused_without_being_repeated(url: str) -> None:
+    with pytest.raises(ValueError, match="OTEL_EXPORTER_OTLP_HEADERS") as refused:
+        check_collector_url(url)
     assert "secret" not in str(refused.value)

@@ -103,6 +103,8 @@ def test_a_file_that_cannot_be_read_is_an_error_that_names_it(content: bytes | N
         ("session_timeout", 0),
         ("silence_schedule", "5000:300"),
         ("redis_url", "localhost:6379"),
+        ("otlp_endpoint", "collector:4318"),
+        ("otlp_sample_ratio", 1.5),
         ("advertise_host", "0.0.0.0"),
         ("advertise_host", "10.0.0.2/"),
         ("link_port", 0),
@@ -121,6 +123,20 @@ def test_the_password_of_an_address_is_in_no_message_and_in_no_printed_record() 
     settings = load_settings({}, {"VOXSHARD_REDIS_URL": "redis://:secret@host"})
     assert settings.redis_url == "redis://:secret@host"
     assert "secret" not in repr(settings)
+
+
+@pytest.mark.parametrize("missing", ["opentelemetry", "opentelemetry.exporter.otlp.proto.http"])
+def test_a_collector_needs_the_extra(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def find(name: str) -> None:
+        if name != missing:
+            raise ModuleNotFoundError(missing)
+
+    url = "http://collector:4318"
+    assert load_settings({"otlp_endpoint": url}, {}).otlp_endpoint == url
+    monkeypatch.setattr("common.settings.find_spec", find)
+    with pytest.raises(SettingsError, match=r"otlp_endpoint: .*pip install 'voxshard\[otel\]'"):
+        load_settings({"otlp_endpoint": url}, {})
+    assert load_settings({"otlp_endpoint": None}, {}).otlp_endpoint is None
 
 
 def test_every_mistake_is_named_at_once() -> None:

@@ -110,6 +110,7 @@ def test_another_worker_hears_all_that_is_not_settled_and_goes_on() -> None:
     assert rig.client.told == ["opened", FINAL, Moved("1")]
     assert rig.metric("asr_session_moves_total", reason="link") == 1
     assert rig.metric("asr_replayed_audio_seconds_total") == 60 / 16_000
+    assert rig.client.moved == [("link", "0", 60)]
 
 
 def test_a_client_that_was_not_read_from_is_read_from_again_while_its_session_moves() -> None:

@@ -30,6 +30,7 @@ def test_in_silence_it_leaves_at_once_and_has_nothing_to_be_heard_again() -> Non
     rig.speak(10)
     assert rig.now.told == [(0, 10)]
     assert rig.client.told == ["opened", Moved("1")]
+    assert rig.client.moved == [("drain", "0", 0)]
     assert rig.metric("asr_session_moves_total", reason="drain") == 1
     assert rig.metric("asr_replayed_audio_seconds_total") == 0
 

@@ -25,6 +25,13 @@ def test_a_token_says_what_it_was_made_of() -> None:
     assert rig.tokens.claim(rig.tokens.token(CLAIM), "ada") == CLAIM
 
 
+def test_a_trace_is_in_it_only_if_there_is_one() -> None:
+    rig = Rig()
+    traced = ResumeClaim("call-2", "ada", 3, "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+    assert rig.tokens.claim(rig.tokens.token(traced), "ada") == traced
+    assert "trace" not in jwt.decode(rig.tokens.token(CLAIM), options={"verify_signature": False})
+
+
 def test_it_is_good_until_it_expires() -> None:
     rig = Rig()
     token = rig.tokens.token(CLAIM)

@@ -47,7 +47,7 @@ def test_a_placement_begins_at_the_sessions_checkpoint_in_its_epoch() -> None:
             FrameType.STOP,
         ]
         assert {frame.epoch for frame in frames} == {EPOCH}
-        assert frames[0].payload == Open("call", SessionOptions(), Listener.checkpoint, pin_epoch=1)
+        assert frames[0].payload == Open("call", SessionOptions(), Listener.checkpoint, 1, Listener.trace)
         assert (frames[1].sequence, frames[1].payload) == (100, b"abcd")
 
     with_link(check)
