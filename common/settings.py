@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from common.addresses import check_advertise_host, check_collector_url, check_redis_url
 from common.errors import BadSilenceSchedule
+from common.proxies import parse_proxies
 from common.silence import parse_schedule
 
 PREFIX: Final = "VOXSHARD_"
@@ -80,6 +81,10 @@ class Settings(BaseSettings):
     )
     allowed_origins: str = Field(
         default="", description="origins of web pages that may connect, with commas between; any if not given"
+    )
+    trusted_proxies: str = Field(
+        default="127.0.0.1,::1",
+        description="proxies whose X-Forwarded-For counts: addresses and networks, with commas between",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="least level logged"
@@ -210,6 +215,12 @@ class Settings(BaseSettings):
             check_collector_url(text)
             if not _has_exporter():
                 raise ValueError("traces need the extra `otel`: pip install 'voxshard[otel]'")
+        return text
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies_can_be_read(cls, text: str) -> str:
+        parse_proxies(text)
         return text
 
     @field_validator("advertise_host")

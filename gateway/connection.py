@@ -45,7 +45,7 @@ class Request:
     query: Mapping[str, str] = field(repr=False)
     # Names in lower case.
     headers: Mapping[str, str] = field(repr=False)
-    # HOST:PORT, for logs.
+    # Address of the client, also behind proxies that are trusted; for logs.
     peer: str
 
     def header(self, name: str) -> str | None:

@@ -14,6 +14,7 @@ import uvicorn
 from fastapi import FastAPI, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from common.proxies import Proxies
 from gateway.host_view import HostView, UnknownWorker, WorkerSilent
 
 # Requests of the moment may end; idle connections are closed at once.
@@ -60,7 +61,8 @@ def create_app(view: HostView, ready: Callable[[], bool]) -> FastAPI:
 class HttpServer:
     """Serves `app` on a listening socket, from `start` until `stop`; signals are left to the process."""
 
-    def __init__(self, app: FastAPI, listener: socket.socket) -> None:
+    def __init__(self, app: FastAPI, listener: socket.socket, proxies: Proxies = ()) -> None:
+        """`proxies` are believed about whom, and what scheme, they stand before."""
         config = uvicorn.Config(
             app,
             lifespan="off",
@@ -69,6 +71,7 @@ class HttpServer:
             log_level="warning",
             access_log=False,
             server_header=False,
+            forwarded_allow_ips=list(map(str, proxies)),
             timeout_graceful_shutdown=GRACE_S,
         )
         self._server = _Server(config)

@@ -24,6 +24,7 @@ from common.logs import configure_logs
 from common.notify import notify_ready
 from common.ops_server import OpsPortTaken, OpsServer, Reply, json_reply, metrics_reply, ready_reply
 from common.process import BOOT_FAILED, wait_for_stop_signal
+from common.proxies import parse_proxies
 from common.registry.base import UnusableUrl
 from common.run_files import worker_end_notice, worker_socket
 from common.settings import Settings
@@ -49,7 +50,7 @@ from gateway.registry.choice import make_registry
 from gateway.relay_services import RelayServices
 from gateway.resume_tokens import ResumeTokens
 from gateway.sockets import CannotListen, bind_socket
-from gateway.websocket import Handler, Request, serve
+from gateway.websocket import Handler, Request, listen, serve
 from gateway.worker_link import WorkerLink
 from gateway.worker_pool import WorkerPool
 
@@ -116,10 +117,10 @@ class GatewayProcess:
         shared = settings.gateways > 1 and not settings.proxied
         ops = self._start_ops()
         http_socket = bind_socket(settings.http_host, http_port, reuse_port=shared)
-        http = HttpServer(create_app(self._host_view(), self._is_ready), http_socket)
-        live = await serve(
-            settings.host, port, self._connection, reuse_port=shared, slowed=self._metrics.slowed
-        )
+        proxies = parse_proxies(settings.trusted_proxies)
+        http = HttpServer(create_app(self._host_view(), self._is_ready), http_socket, proxies)
+        live_socket = listen(settings.host, port, reuse_port=shared)
+        live = await serve(live_socket, self._connection, proxies=proxies, slowed=self._metrics.slowed)
         try:
             async with asyncio.TaskGroup() as tasks:
                 serving = [

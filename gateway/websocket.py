@@ -23,6 +23,7 @@ from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
 from common.errors import FrameTooLarge, InternalError, VoxshardError
+from common.proxies import Proxies, client_address
 from gateway.access.credentials import SUBPROTOCOL
 from gateway.connection import DEFAULT_LIMITS, Connection, Factory, Handler, Limits, Request
 from gateway.refusal import refusal_body, refusal_headers
@@ -32,7 +33,7 @@ from gateway.ws_inflow import Inflow
 from gateway.ws_sender import Phase, Sender
 from gateway.ws_turns import Turns
 
-__all__ = ["Connection", "Handler", "Limits", "Request", "serve"]
+__all__ = ["Connection", "Handler", "Limits", "Request", "listen", "serve"]
 
 log = logging.getLogger(__name__)
 
@@ -46,24 +47,30 @@ _LIBRARY_LOG.setLevel(logging.ERROR)
 Arguments = TypeVarTuple("Arguments")
 
 
+def listen(
+    host: str, port: int, *, reuse_port: bool = False, limits: Limits = DEFAULT_LIMITS
+) -> socket.socket:
+    """A socket to `serve` on. Raises `CannotListen`."""
+    # A client's pings wait behind the audio that it has sent; less of it fits into a small buffer.
+    return bind_socket(host, port, reuse_port=reuse_port, receive_buffer_bytes=limits.kernel_buffer_bytes)
+
+
 async def serve(
-    host: str,
-    port: int,
+    listener: socket.socket,
     factory: Factory,
     *,
-    reuse_port: bool = False,
     limits: Limits = DEFAULT_LIMITS,
+    proxies: Proxies = (),
     slowed: Callable[[float], None] = lambda _: None,
 ) -> asyncio.Server:
-    """Listen until the server is closed; connections outlive it. Raises `CannotListen`.
+    """Take connections until the server is closed; they outlive it.
 
-    `slowed` is told whenever a connection has used up its share of the loop, and for how long it waits.
+    `proxies` are believed about whom they stand before. `slowed` is told whenever a connection has used up
+    its share of the loop, and for how long it waits.
     """
-    # A client's pings wait behind the audio that it has sent; less of it fits into a small buffer.
-    listener = bind_socket(host, port, reuse_port=reuse_port, receive_buffer_bytes=limits.kernel_buffer_bytes)
     loop, turns = asyncio.get_running_loop(), Turns()
     return await loop.create_server(
-        lambda: _Receiver(factory, limits, turns, slowed), sock=listener, backlog=BACKLOG
+        lambda: _Receiver(factory, limits, proxies, turns, slowed), sock=listener, backlog=BACKLOG
     )
 
 
@@ -82,10 +89,16 @@ class _Receiver(asyncio.Protocol):
     _sender: Sender
 
     def __init__(
-        self, factory: Factory, limits: Limits, turns: Turns, slowed: Callable[[float], None]
+        self,
+        factory: Factory,
+        limits: Limits,
+        proxies: Proxies,
+        turns: Turns,
+        slowed: Callable[[float], None],
     ) -> None:
         self._factory = factory
         self._limits = limits
+        self._proxies = proxies
         self._turns = turns
         self._slowed = slowed
         self._library = _Protocol(max_size=_LIBRARY_MAX_BYTES, logger=_LIBRARY_LOG)
@@ -100,7 +113,7 @@ class _Receiver(asyncio.Protocol):
         peer_socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         peer_socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self._limits.kernel_buffer_bytes)
         stream.set_write_buffer_limits(high=self._limits.high_water_bytes)
-        self._peer = _address(stream.get_extra_info("peername"))
+        self._peer = _host(stream.get_extra_info("peername"))
         self._inflow = Inflow(stream, self._take_in, self._limits, self._turns, self._slowed)
         self._sender = Sender(stream, self._inflow, self._library, self._limits)
 
@@ -151,6 +164,8 @@ class _Receiver(asyncio.Protocol):
 
     def _answer(self, handshake: Handshake) -> None:
         response = _accept(self._library, handshake)
+        forwarded_for = handshake.headers.get_all("X-Forwarded-For")
+        self._peer = client_address(self._proxies, self._peer, forwarded_for)
         request = _request(handshake, self._peer)
         handler: Handler | None = None
         if response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
@@ -236,5 +251,5 @@ def _first_values(pairs: list[tuple[str, str]]) -> dict[str, str]:
     return dict(reversed(pairs))
 
 
-def _address(peername: tuple[str, int] | None) -> str:
-    return "unknown" if peername is None else f"{peername[0]}:{peername[1]}"
+def _host(peername: tuple[str, int] | None) -> str:
+    return "unknown" if peername is None else peername[0]

@@ -16,7 +16,7 @@ from websockets.frames import Frame, Opcode
 
 from common.errors import VoxshardError
 from gateway.connection import DEFAULT_LIMITS, Connection, Limits, Request
-from gateway.websocket import serve
+from gateway.websocket import listen, serve
 
 Script = Callable[[Connection, str], None]
 _KEY: Final = "dGhlIHNhbXBsZSBub25jZQ=="
@@ -106,7 +106,8 @@ async def serving(
     handler: Recorder, limits: Limits = DEFAULT_LIMITS, slowed: Callable[[float], None] = lambda _: None
 ) -> AsyncIterator[int]:
     """The port of a server that gives its one connection to `handler`."""
-    server = await serve("127.0.0.1", 0, lambda _: handler, limits=limits, slowed=slowed)
+    listener = listen("127.0.0.1", 0, limits=limits)
+    server = await serve(listener, lambda _: handler, limits=limits, slowed=slowed)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
@@ -189,12 +190,16 @@ class RawClient:
 
 
 @asynccontextmanager
-async def raw_client(port: int, receive_buffer_bytes: int | None = None) -> AsyncIterator[RawClient]:
+async def raw_client(
+    port: int, receive_buffer_bytes: int | None = None, source: str = "127.0.0.1"
+) -> AsyncIterator[RawClient]:
+    """At 127.0.0.1, from an address of the loopback network."""
     with socket.socket() as peer:
         peer.setblocking(False)
         peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if receive_buffer_bytes is not None:
             peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
+        peer.bind((source, 0))
         await asyncio.get_running_loop().sock_connect(peer, ("127.0.0.1", port))
         yield RawClient(peer)
     await let_loop_turn()

@@ -107,6 +107,7 @@ def test_a_file_that_cannot_be_read_is_an_error_that_names_it(content: bytes | N
         ("otlp_sample_ratio", 1.5),
         ("advertise_host", "0.0.0.0"),
         ("advertise_host", "10.0.0.2/"),
+        ("trusted_proxies", "10.0.0.1/8"),
         ("link_port", 0),
         ("capacity", 0),
     ],

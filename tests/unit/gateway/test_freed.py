@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from gateway.websocket import serve
+from gateway.websocket import listen, serve
 from tests.support.relay_rig import RelayRig
 from tests.support.websocket_rig import Recorder, let_loop_turn, on_each_loop, raw_client, text_frame
 
@@ -35,7 +35,7 @@ def parts() -> Counter[str]:
 @on_each_loop
 async def test_nothing_is_left_of_a_connection() -> None:
     handler = Recorder()
-    server = await serve("127.0.0.1", 0, lambda _: handler)
+    server = await serve(listen("127.0.0.1", 0), lambda _: handler)
     with without_collector():
         before = parts()
         async with raw_client(server.sockets[0].getsockname()[1]) as client:

@@ -9,8 +9,9 @@ from contextlib import asynccontextmanager
 import pytest
 
 from common.errors import BadCredentials, StreamQuota, VoxshardError
+from common.proxies import parse_proxies
 from gateway.connection import Factory, Request
-from gateway.websocket import serve
+from gateway.websocket import listen, serve
 from tests.support.websocket_rig import (
     RawClient,
     Recorder,
@@ -24,7 +25,7 @@ from tests.support.websocket_rig import (
 @asynccontextmanager
 async def answering(factory: Factory) -> AsyncIterator[RawClient]:
     """A client of a server that asks `factory` about it."""
-    server = await serve("127.0.0.1", 0, factory)
+    server = await serve(listen("127.0.0.1", 0), factory)
     try:
         async with raw_client(server.sockets[0].getsockname()[1]) as client:
             yield client
@@ -83,6 +84,27 @@ async def test_invalid_header_is_named_and_not_repeated() -> None:
         body = (await client.read_to_end()).decode()
         assert head.startswith("HTTP/1.1 400 ")
         assert body == "missing or invalid Sec-WebSocket-Protocol header\n"
+
+
+@pytest.mark.parametrize(
+    ("proxies", "headers", "client"),
+    [
+        ("127.0.0.1", ["6.6.6.6, 203.0.113.9"], "203.0.113.9"),
+        ("127.0.0.1", ["6.6.6.6", "203.0.113.9"], "203.0.113.9"),
+        ("10.0.0.0/8", ["6.6.6.6"], "127.0.0.1"),
+        ("", ["6.6.6.6"], "127.0.0.1"),
+    ],
+)
+@on_each_loop
+async def test_the_client_is_whom_a_trusted_proxy_names(
+    proxies: str, headers: list[str], client: str
+) -> None:
+    handler = Recorder()
+    server = await serve(listen("127.0.0.1", 0), lambda _: handler, proxies=parse_proxies(proxies))
+    async with raw_client(server.sockets[0].getsockname()[1]) as raw:
+        await raw.upgrade(extra="".join(f"X-Forwarded-For: {header}\r\n" for header in headers))
+        assert handler.request.peer == client
+    server.close()
 
 
 def test_request_is_printed_without_what_may_hold_a_key() -> None:
