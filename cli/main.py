@@ -13,6 +13,7 @@ import typer
 
 from cli.drain import drain, rolling_restart
 from cli.key import new
+from cli.nginx import nginx_config
 from cli.options import with_settings
 from cli.prepare import prepare
 from cli.status import status
@@ -104,6 +105,7 @@ app.add_typer(key_app, name="key")
 key_app.command("new")(new)
 
 app.command()(drain)
+app.command()(with_settings(nginx_config))
 app.command()(rolling_restart)
 app.command()(status)
 app.command()(stream)

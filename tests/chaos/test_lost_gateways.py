@@ -13,7 +13,7 @@ from tests.chaos.resumes import all_resumes, resume_rows
 from tests.chaos.size import GATEWAYS, SIZE
 from tests.chaos.streamed import stream
 from tests.chaos.trouble import GATEWAY, Blow, kill
-from tests.support.nginx import Nginx
+from tests.support.nginx import Nginx, front_of
 from tests.support.processes import Deployment, Plan
 from tests.support.redis_server import RedisServer
 
@@ -28,7 +28,7 @@ def test_no_history_shows_that_gateways_were_killed(show: Show) -> None:
     with RedisServer() as redis, calm_session(GATEWAYS.killing_s) as undisturbed:
         flags = ("--proxied", "--redis-url", redis.url)
         plan = Plan(workers=2, gateways=3, flags=flags, environ=SIZE.environ)
-        with Deployment(plan) as deployment, Nginx(deployment.live_urls) as nginx:
+        with Deployment(plan) as deployment, Nginx(front_of(deployment.behind)) as nginx:
             run = run_under(deployment, trouble, GATEWAYS.killing_s, front=nginx.url, client=stream)
         calm = undisturbed.result()
     violations = verdict(run)

@@ -15,7 +15,7 @@ from tests.chaos.resumes import all_resumes, resume_rows
 from tests.chaos.size import GATEWAYS, SIZE
 from tests.chaos.streamed import stream
 from tests.chaos.trouble import Blow
-from tests.support.nginx import Nginx
+from tests.support.nginx import Nginx, front_of
 from tests.support.processes import Deployment, Plan
 from tests.support.redis_server import RedisServer
 
@@ -35,7 +35,7 @@ def test_no_history_shows_that_all_processes_were_restarted(show: Show) -> None:
     with RedisServer() as redis, calm_session(GATEWAYS.restart_s) as undisturbed:
         flags = ("--proxied", "--redis-url", redis.url)
         plan = Plan(workers=_WORKERS, gateways=_GATEWAYS, flags=flags, environ=SIZE.environ)
-        with Deployment(plan) as deployment, Nginx(deployment.live_urls) as nginx:
+        with Deployment(plan) as deployment, Nginx(front_of(deployment.behind)) as nginx:
             run = run_under(deployment, trouble, GATEWAYS.restart_s, front=nginx.url, client=stream)
         calm = undisturbed.result()
     violations, resumed, [restarted] = verdict(run), all_resumes(run), found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cli.front import Gateway
 from tests.support.port_range import free_port_range
 
 
@@ -25,6 +26,15 @@ class Addresses:
     def live_urls(self) -> list[str]:
         """Of each gateway, where they have ports of their own."""
         return [f"ws://{self._host}:{self._proxied_port + index}" for index in range(self._gateways)]
+
+    @property
+    def behind(self) -> list[Gateway]:
+        """The same, for what stands before them."""
+        first = self._proxied_port
+        return [
+            Gateway(f"{self._host}:{first + index}", f"{self._host}:{first + self._gateways + index}")
+            for index in range(self._gateways)
+        ]
 
     @property
     def http_url(self) -> str:

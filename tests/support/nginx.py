@@ -1,71 +1,55 @@
-"""A real nginx in front of gateways, as a deployment has one; the machine's own nginx is not touched."""
+"""A real nginx in front of gateways, from the product's own template; the machine's nginx is not touched."""
 
 from __future__ import annotations
 
 import os
 import shutil
-import socket
+import signal
 import subprocess
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
-from urllib.parse import urlsplit
 
-from tests.support.ports import free_ports
+import psutil
+
+from cli.front import Bounds, Entry, Front, Gateway, render
+from tests.support.ports import free_ports, listens
 from tests.support.server_process import DidNotAnswer, start_server
 
+LOOPBACK: Final = ("127.0.0.1",)
+BOUNDS: Final = Bounds(
+    header_s=5, silence_s=600, unread_s=60, reload_s=14_400, connections_per_address=1_000, upload_mib=1
+)
 _EXIT_WITHIN_S: Final = 10.0
-
-# max_fails=0: nginx counts a stream as a success only when it ends, so a gateway that was away once would be
-# offered one stream a second at most, and the others be refused with 502.
-_CONFIG: Final = """
-daemon off;
-pid {folder}/pid;
-error_log {folder}/log warn;
-worker_processes 1;
-events {{ worker_connections 4096; }}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    map $http_upgrade $connection_header {{ default upgrade; '' close; }}
-    upstream gateways {{
-        {servers}
-    }}
-    server {{
-        listen 127.0.0.1:{port} backlog=4096;
-        location / {{
-            proxy_pass http://gateways;
-            proxy_http_version 1.1;
-            proxy_set_header Upgrade $http_upgrade;
-            proxy_set_header Connection $connection_header;
-            proxy_set_header Host $host;
-            proxy_connect_timeout 2s;
-            proxy_read_timeout 1h;
-            proxy_send_timeout 1h;
-            proxy_next_upstream error timeout;
-        }}
-    }}
-}}
-"""
 
 
 class NoNginx(Exception):
     """It is not installed, or did not start; the message holds its log."""
 
 
+def front_of(gateways: Sequence[Gateway], bounds: Bounds = BOUNDS) -> Front:
+    """On free ports of the loopback interface."""
+    port, http_port = free_ports(2)
+    return Front(tuple(gateways), Entry(LOOPBACK, port, http_port), bounds, ops_from=LOOPBACK)
+
+
+def check(config: Path) -> str:
+    """`nginx -t`: what it has to say about it; nothing if all is well."""
+    done = subprocess.run([*_command(config), "-t", "-q"], capture_output=True, text=True, check=False)
+    return done.stderr + ("" if done.returncode == 0 else f"exit code {done.returncode}")
+
+
 class Nginx:
     """From `with` until the block is left."""
 
-    def __init__(self, gateway_urls: Sequence[str]) -> None:
-        [self._port] = free_ports(1)
-        self._gateway_urls = gateway_urls
+    def __init__(self, front: Front) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="voxshard-nginx-"))
+        # Started as root, its workers are nobody.
+        self._folder.chmod(0o755)
+        self._front = replace(front, folder=self._folder)
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -82,39 +66,51 @@ class Nginx:
         self.close()
 
     @property
+    def entry(self) -> Entry:
+        return self._front.entry
+
+    @property
     def url(self) -> str:
-        return f"ws://127.0.0.1:{self._port}"
+        return f"ws://127.0.0.1:{self.entry.port}"
 
-    def _start(self) -> None:
-        """Raises `NoNginx`."""
-        program = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
-        if program is None:
-            raise NoNginx("nginx is not installed: apt-get install nginx-light")
-        config = self._folder / "nginx.conf"
-        config.write_text(self._config())
-        argv = [program, "-p", str(self._folder), "-e", str(self._folder / "log"), "-c", str(config)]
-        try:
-            self._process = start_server(argv, self._answers)
-        except DidNotAnswer as error:
-            raise NoNginx(f"nginx: {error}\n{self._log()}") from None
+    def reload(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGHUP)
 
-    def _config(self) -> str:
-        servers = "\n        ".join(
-            f"server {urlsplit(url).netloc} max_fails=0;" for url in self._gateway_urls
-        )
-        return _CONFIG.format(folder=self._folder, port=self._port, servers=servers)
+    @property
+    def leaving(self) -> int:
+        """Worker processes that a reload has replaced, and that have connections still."""
+        assert self._process is not None
+        titles = [child.cmdline() for child in psutil.Process(self._process.pid).children()]
+        return sum("shutting down" in " ".join(title) for title in titles)
 
     def close(self) -> None:
-        """Its worker process ends with the master that is told to."""
+        """Its worker processes end with the master that is told to."""
         if self._process is not None:
             self._process.terminate()
             self._process.wait(_EXIT_WITHIN_S)
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _answers(self) -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self._port)) == 0
+    def _start(self) -> None:
+        """Raises `NoNginx`."""
+        config = self._folder / "nginx.conf"
+        config.write_text(render(self._front))
+        try:
+            self._process = start_server(
+                [*_command(config), "-g", "daemon off;"], lambda: listens(self.entry.port)
+            )
+        except DidNotAnswer as error:
+            raise NoNginx(f"nginx: {error}\n{self._log()}") from None
 
     def _log(self) -> str:
-        log = self._folder / "log"
+        log = self._folder / "error.log"
         return log.read_text() if log.exists() else ""
+
+
+def _command(config: Path) -> list[str]:
+    """Raises `NoNginx`."""
+    program = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
+    if program is None:
+        raise NoNginx("nginx is not installed: apt-get install nginx-light")
+    folder = config.parent
+    return [program, "-p", str(folder), "-e", str(folder / "error.log"), "-c", str(config)]

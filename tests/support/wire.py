@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import json
+import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -211,11 +212,14 @@ class WireClient:
 
 @asynccontextmanager
 async def wire_client(
-    url: str, headers: Mapping[str, str] | None = None, ping_interval_s: float = 20
+    url: str,
+    headers: Mapping[str, str] | None = None,
+    ping_interval_s: float = 20,
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[WireClient]:
-    """All that comes is taken from the socket at once, read or not."""
+    """All that comes is taken from the socket at once, read or not. `tls` for `wss://`."""
     async with connect(
-        url, additional_headers=headers, max_queue=None, ping_interval=ping_interval_s, proxy=None
+        url, additional_headers=headers, max_queue=None, ping_interval=ping_interval_s, proxy=None, ssl=tls
     ) as connection:
         yield WireClient(connection)
 
