@@ -97,6 +97,25 @@ class Gateways:
         return self.kills * self.seconds_per_kill
 
 
+@dataclass(frozen=True, slots=True)
+class Fronts:
+    """`reloads` of what stands before the gateways, each with so many seconds; `quiet_s`: of sessions in
+    which nobody speaks."""
+
+    reloads: int
+    seconds_per_reload: float
+    quiet_s: float
+
+    @property
+    def reloading_s(self) -> float:
+        return self.reloads * self.seconds_per_reload
+
+    @property
+    def idle_s(self) -> float:
+        """The limit that is told to gateways: their usual one if the run is long enough to tell anything."""
+        return min(60.0, self.quiet_s / 5)
+
+
 def _from_environment() -> Size:
     given = os.environ.get
     return Size(
@@ -134,6 +153,15 @@ def _gateways() -> Gateways:
     )
 
 
+def _fronts() -> Fronts:
+    given = os.environ.get
+    return Fronts(
+        reloads=int(given("CHAOS_RELOADS", "3")),
+        seconds_per_reload=float(given("CHAOS_SECONDS_PER_RELOAD", "5")),
+        quiet_s=float(given("CHAOS_QUIET_S", "20")),
+    )
+
+
 def _stalled() -> Stalled:
     given = os.environ.get
     return Stalled(
@@ -147,5 +175,6 @@ def _stalled() -> Stalled:
 SIZE: Final = _from_environment()
 OVERLOAD: Final = _overload()
 GATEWAYS: Final = _gateways()
+FRONTS: Final = _fronts()
 SPOKEN: Final = _spoken()
 STALLED: Final = _stalled()
