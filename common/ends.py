@@ -6,11 +6,13 @@ import msgspec
 
 
 class ChildEnd(msgspec.Struct, frozen=True):
-    """`incarnation` names one process for ever. `by_itself`: nobody from outside ended it."""
+    """`incarnation` names one process for ever. `by_itself`: nobody from outside ended it. `fault` names that
+    of the card that ended it, the same for all whom it reached; empty if there was none, or nobody else."""
 
     incarnation: str
     how: str
     by_itself: bool
+    fault: str = ""
 
 
 class Ends(msgspec.Struct, frozen=True):

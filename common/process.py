@@ -11,6 +11,8 @@ from typing import Final
 
 # Exit code of a child that could not even boot; the supervisor stops instead of restarting it for ever.
 BOOT_FAILED: Final = 3
+# Exit code of a worker that an error of its card has ended, at the start or later.
+CARD_LOST: Final = 5
 _PR_SET_PDEATHSIG: Final = 1
 
 

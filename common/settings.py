@@ -103,6 +103,20 @@ class Settings(BaseSettings):
         default=None, description="folder of the prepared weights; beside the model if not given"
     )
     device: str = Field(default="auto", description="auto, cpu, cuda or cuda:N")
+    mps: Literal["auto", "on", "off"] = Field(
+        default="auto", description="CUDA's MPS daemon for the workers: where they use a card, always, never"
+    )
+    mps_memory_gib: float | None = Field(
+        default=None,
+        gt=0,
+        description="GiB of the card for each process of a worker under MPS; no limit if not given",
+    )
+    mps_thread_percentage: int | None = Field(
+        default=None,
+        ge=1,
+        le=100,
+        description="percent of the multiprocessors for each process of a worker under MPS; all if not given",
+    )
     dtype: Literal["auto", "bf16", "fp32"] = Field(default="auto", description="precision of model weights")
     gpu_memory_utilization: float = Field(
         default=0.3, gt=0, le=1, description="share of the card that the language model may fill"

@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 # A session may be held back for so long; a supervisor that runs knows within milliseconds.
 PATIENCE_S: Final = 2.0
 _ANSWER_S: Final = 0.5
+_NOBODY_KNOWS: Final = (Cause.UNKNOWN, "")
 
 Fetch = Callable[[str], Awaitable[Ends]]
 
@@ -55,13 +56,13 @@ class Causes:
     async def _learn(self, worker: Hello, death: Death) -> None:
         try:
             async with asyncio.timeout(PATIENCE_S):
-                cause = await self._cause(worker)
+                cause, fault = await self._cause(worker)
         except TimeoutError:
-            cause = Cause.UNKNOWN
+            cause, fault = _NOBODY_KNOWS
         log.info("cause known", extra={"worker": worker.name, "worker_pid": worker.pid, "cause": cause.value})
-        death.known(cause)
+        death.known(cause, fault)
 
-    async def _cause(self, worker: Hello) -> Cause:
+    async def _cause(self, worker: Hello) -> tuple[Cause, str]:
         """Asks until the supervisor does not think any more that it runs."""
         backoff = Backoff(first_s=0.01, limit_s=0.2)
         while worker.incarnation:
@@ -69,7 +70,7 @@ class Causes:
             if ends is not None and worker.incarnation not in ends.running:
                 return _cause_in(ends, worker.incarnation)
             await asyncio.sleep(backoff.next_delay_s())
-        return Cause.UNKNOWN
+        return _NOBODY_KNOWS
 
     async def _answer(self, worker: Hello) -> Ends | None:
         try:
@@ -79,9 +80,9 @@ class Causes:
             return None
 
 
-def _cause_in(ends: Ends, incarnation: str) -> Cause:
+def _cause_in(ends: Ends, incarnation: str) -> tuple[Cause, str]:
     for end in ends.ended:
         if end.incarnation == incarnation:
-            return Cause.ITSELF if end.by_itself else Cause.OUTSIDE
+            return Cause.ITSELF if end.by_itself else Cause.OUTSIDE, end.fault
     # Somebody else's supervisor.
-    return Cause.UNKNOWN
+    return _NOBODY_KNOWS

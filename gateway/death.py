@@ -16,20 +16,22 @@ class Cause(Enum):
 
 
 class Death:
-    """Of one worker, shared by all who lost it. `cause` is None until something is known."""
+    """Of one worker, shared by all who lost it. `cause` is None until something is known; `fault` names that
+    of a card which may have ended others, too."""
 
     def __init__(self) -> None:
         self.cause: Cause | None = None
+        self.fault = ""
         self._waiting: list[Callable[[], None]] = []
 
     def when_known(self, tell: Callable[[], None]) -> None:
         """`tell` is called once, and may not raise. Only while nothing is known."""
         self._waiting.append(tell)
 
-    def known(self, cause: Cause) -> None:
+    def known(self, cause: Cause, fault: str = "") -> None:
         """The first word counts."""
         if self.cause is None:
-            self.cause = cause
+            self.cause, self.fault = cause, fault
             waiting, self._waiting = self._waiting, []
             for tell in waiting:
                 tell()

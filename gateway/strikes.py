@@ -101,11 +101,13 @@ class Strikes:
         return max(map(segments.count, segments), default=0)
 
     def _at_deaths(self, *causes: Cause | None) -> list[int]:
-        """What was in decode at each death of these causes, and is not locked yet."""
-        return [
-            segment
+        """What was in decode at each death of these causes, and is not locked yet. Deaths of one fault count
+        once: whoever went from one worker of the card to the next met it twice."""
+        met = {
+            (segment, each.death.fault or each.death)
             for each in self._suspicions
             if each.death.cause in causes
             for segment in each.segments
             if segment >= self._segment
-        ]
+        }
+        return [segment for segment, _ in met]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from common.settings import Settings
 
+_Answer = TypeVar("_Answer")
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
 _MAKER = "NVIDIA "
 
@@ -26,20 +27,13 @@ def card_of(device: str, environ: Mapping[str, str] = os.environ) -> Card | None
     """`device`: cpu, cuda or cuda:N. None for the CPU, and where the library or its driver is missing."""
     if not is_cuda(device):
         return None
-    try:
-        import pynvml  # noqa: PLC0415
-    except ImportError:
-        return None
-    try:
-        pynvml.nvmlInit()
-    except pynvml.NVMLError:
-        return None
-    try:
-        return _card(pynvml, visible_card(device, environ))
-    except pynvml.NVMLError:
-        return None
-    finally:
-        pynvml.nvmlShutdown()
+    return _asked(lambda pynvml: _card(pynvml, visible_card(device, environ)))
+
+
+def cuda_driver() -> tuple[int, int] | None:
+    """The newest version of CUDA that the driver knows; None where the library or the driver is missing."""
+    version = _asked(lambda pynvml: int(pynvml.nvmlSystemGetCudaDriverVersion()))
+    return None if version is None else (version // 1000, version % 1000 // 10)
 
 
 def gpu_name(device: str, environ: Mapping[str, str] = os.environ) -> str | None:
@@ -66,6 +60,24 @@ def visible_card(device: str, environ: Mapping[str, str]) -> str:
     number = device.partition(":")[2] or "0"
     visible = [entry.strip() for entry in environ.get(_VISIBLE, "").split(",") if entry.strip()]
     return visible[int(number)] if int(number) < len(visible) else number
+
+
+def _asked(question: Callable[[Any], _Answer]) -> _Answer | None:
+    """What the library says; None if it does not."""
+    try:
+        import pynvml  # noqa: PLC0415
+    except ImportError:
+        return None
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return None
+    try:
+        return question(pynvml)
+    except pynvml.NVMLError:
+        return None
+    finally:
+        pynvml.nvmlShutdown()
 
 
 def _card(pynvml: Any, which: str) -> Card:

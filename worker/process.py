@@ -23,19 +23,20 @@ from common.link_transport import LinkTransport
 from common.logs import configure_logs
 from common.notify import notify_ready
 from common.ops_server import OpsServer, json_reply, metrics_reply, ready_reply
-from common.process import BOOT_FAILED, wait_for_stop_signal
+from common.process import BOOT_FAILED, CARD_LOST, wait_for_stop_signal
 from common.registry.base import UnusableUrl
 from common.run_files import worker_end_notice, worker_socket
 from common.settings import Settings
 from common.tracing import make_tracing
+from worker.card_errors import is_card_error
 from worker.cores import pin_to_cores
-from worker.engines.base import EngineDead, SegmentEngine
+from worker.engines.base import CardLost, EngineDead, SegmentEngine
 from worker.engines.registry import UnknownEngine, create_engine
 from worker.environment import SWITCH_S, set_defaults
 from worker.gpu import card_of, gpu_name, is_cuda, only_own_card
 from worker.memory import IdleTrimmer, trim_heap
 from worker.metrics import WorkerMetrics
-from worker.mps import check_attached
+from worker.mps import check_attached, client_limits
 from worker.presence import make_presence
 from worker.process_stat import process_age_s
 from worker.scheduler.runner import DecodeScheduler
@@ -54,6 +55,10 @@ _DRAIN_POLL_S: Final = 0.05
 
 class BootFailed(Exception):
     """The worker never became ready; starting it again would not help."""
+
+
+class CardUnusable(BootFailed):
+    """For a reason that lies with the card."""
 
 
 class WorkerProcess:
@@ -133,7 +138,8 @@ class WorkerProcess:
             gc.freeze()
             return self._start_ops()
         except Exception as error:
-            raise BootFailed(f"worker {self._index} cannot start: {error}") from error
+            kind = CardUnusable if is_card_error(error) else BootFailed
+            raise kind(f"worker {self._index} cannot start: {error}") from error
 
     def _start_ops(self) -> OpsServer:
         ops = OpsServer(
@@ -237,10 +243,11 @@ def _run_dir(settings: Settings) -> Path:
 
 
 def run(settings: Settings, index: int, incarnation: str = "") -> None:
-    """Run worker `index` until it is told to stop. Exits with `BOOT_FAILED` or `ENGINE_DIED`. `incarnation`:
-    what its supervisor, if it has one, calls this process."""
+    """Run worker `index` until it is told to stop. Exits with `BOOT_FAILED`, `ENGINE_DIED` or `CARD_LOST`.
+    `incarnation`: what its supervisor, if it has one, calls this process."""
     configure_logs(f"worker-{index}", settings.log_level)
     set_defaults(os.environ)
+    os.environ.update(client_limits(settings))
     pin_to_cores(settings, index)
     sys.setswitchinterval(SWITCH_S)
     try:
@@ -251,8 +258,8 @@ def run(settings: Settings, index: int, incarnation: str = "") -> None:
         uvloop.run(process.serve())
     except* (BootFailed, NoAdvertiseHost, UnknownEngine, UnknownVad, UnusableUrl) as errors:
         log.critical("cannot boot", exc_info=errors)
-        raise SystemExit(BOOT_FAILED) from None
+        raise SystemExit(CARD_LOST if errors.subgroup(CardUnusable) else BOOT_FAILED) from None
     except* EngineDead as errors:
         log.critical("engine died", exc_info=errors)
         # Not by SystemExit, which would wait for a thread that hangs in the engine.
-        os._exit(ENGINE_DIED)
+        os._exit(CARD_LOST if errors.subgroup(CardLost) else ENGINE_DIED)

@@ -27,14 +27,16 @@ class EndBook:
         self.view = Ends((*self.view.running, incarnation), self.view.ended)
         return incarnation
 
-    def ended(self, incarnation: str, code: int | None) -> None:
-        """With this exit code; None if it could not be started, or was given up. The first word counts."""
+    def ended(self, incarnation: str, code: int | None, fault: str = "") -> None:
+        """With this exit code; None if it could not be started, or was given up. `fault`: see `ChildEnd`. The
+        first word counts."""
         if incarnation not in self.view.running:
             return
         running = tuple(other for other in self.view.running if other != incarnation)
         ended = self.view.ended
         if code is not None:
-            ended = (*ended, ChildEnd(incarnation, describe_exit(code), ended_by_itself(code)))[-_KEPT:]
+            end = ChildEnd(incarnation, describe_exit(code), ended_by_itself(code), fault)
+            ended = (*ended, end)[-_KEPT:]
         self.view = Ends(running, ended)
 
 

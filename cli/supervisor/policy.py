@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Final
 
 from common.backoff import Backoff
-from common.process import BOOT_FAILED
+from common.process import BOOT_FAILED, CARD_LOST
 
 # A child that has been ready for so long was healthy: its next restart is quick again.
 HEALTHY_AFTER_S: Final = 30.0
@@ -99,6 +99,12 @@ class ChildLife:
             self._advance(ChildEvent.TOLD_TO_STOP)
         return decision
 
+    def recalled(self) -> Restart:
+        """What to do about an exit that the supervisor wanted: nothing is held against it."""
+        self._advance(ChildEvent.EXITED)
+        self._backoff.reset()
+        return Restart(after_s=0.0)
+
     def restarted(self) -> None:
         self._advance(ChildEvent.RESTARTED)
 
@@ -132,6 +138,8 @@ def describe_exit(code: int) -> str:
     """How a process ended, in words that follow its name; a negative code is a signal's number."""
     if code == BOOT_FAILED:
         return "could not boot (its own log says why)"
+    if code == CARD_LOST:
+        return "could not use its card (its own log says why)"
     if code >= 0:
         return f"exited with code {code}"
     try:

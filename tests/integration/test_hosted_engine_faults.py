@@ -16,7 +16,7 @@ from common.settings import Settings
 from tests.support.echo_engine import BATCH
 from tests.support.hosted import WITHIN_S, answers, bounded, hosted, ordered, process, serving
 from tests.support.wire import eventually
-from worker.engines.base import EngineDead, EngineError
+from worker.engines.base import CardLost, EngineDead, EngineError
 from worker.engines.hosted.engine import CannotStartEngine, HostedEngine
 
 # --- failures ----------------------------------------------------------------------------------
@@ -54,6 +54,18 @@ def test_an_engine_that_dies_says_why_to_all_who_wait(order: str, told: str) -> 
                 await engine.transcribe(ordered(""))
             with pytest.raises(EngineDead, match=told):
                 await engine.room()
+
+    bounded(scenario)
+
+
+def test_an_engine_that_has_lost_its_card_is_known_by_that() -> None:
+    async def scenario() -> None:
+        async with serving() as engine:
+            waiting = asyncio.create_task(engine.transcribe(ordered("wait 60")))
+            await answers([asyncio.create_task(engine.transcribe(ordered("lose 0.1")))])
+            assert [type(answer) for answer in await answers([waiting])] == [CardLost]
+            with pytest.raises(CardLost, match=r"^it is over with the card$"):
+                engine.check()
 
     bounded(scenario)
 
@@ -131,6 +143,7 @@ def test_an_engine_that_hangs_is_killed_when_it_is_closed(monkeypatch: pytest.Mo
     [
         ("broken", CannotStartEngine, "^the model is broken$"),
         ("deadly", EngineDead, "^the engine's process is gone$"),
+        ("no card", CardLost, "^CUDA error: MPS server is not ready"),
     ],
 )
 def test_an_engine_that_cannot_start_says_why(model: str, error: type[Exception], told: str) -> None:

@@ -21,7 +21,7 @@ _SLEEP: Final = "import time; time.sleep(60)"
 READY_THEN_EXIT: Final = f"{_SAY_READY}; import time; time.sleep(0.1); raise SystemExit(7)"
 READY_THEN_SLEEP: Final = f"{_SAY_READY}; {_SLEEP}"
 NEVER_READY: Final = _SLEEP
-EXIT_AT_ONCE: Final = "raise SystemExit(5)"
+EXIT_AT_ONCE: Final = "raise SystemExit(9)"
 IGNORE_SIGTERM: Final = (
     f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {_SAY_READY}; {_SLEEP}"
 )

@@ -14,6 +14,7 @@ import numpy as np
 from common.audio import Samples
 from common.settings import Settings
 from worker.engines.base import (
+    CardLost,
     EngineCapabilities,
     EngineDead,
     EngineError,
@@ -56,6 +57,8 @@ class EchoEngine:
         match self.model:
             case "broken":
                 raise ValueError("the model is broken")
+            case "no card":
+                raise RuntimeError("CUDA error: MPS server is not ready to accept new MPS client requests")
             case "deadly":
                 os.kill(os.getpid(), signal.SIGKILL)
         self.idle.set()
@@ -93,6 +96,8 @@ class EchoEngine:
                 raise ZeroDivisionError("oh")
             case "die":
                 raise EngineDead("it is over")
+            case "lose":
+                raise CardLost("it is over with the card")
             case "die-idle":
                 self.dead = True
             case "hang":

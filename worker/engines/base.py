@@ -91,6 +91,10 @@ class EngineDead(Exception):
     """The engine will never answer again: the worker says so and exits."""
 
 
+class CardLost(EngineDead):
+    """By an error of the card: no process that has been told of one can use it again."""
+
+
 class SegmentEngine(Protocol):
     """Decodes windows of audio; batches inside by itself and mixes sessions freely."""
 

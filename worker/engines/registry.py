@@ -16,20 +16,28 @@ EngineFactory = Callable[[Settings], SegmentEngine]
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """`own_process`: it needs the interpreter so much that sessions beside it would wait."""
+    """`own_process`: it needs the interpreter so much that sessions beside it would wait. `on_card`: it
+    computes on a card where there is one."""
 
     path: str
     own_process: bool = False
+    on_card: bool = False
 
 
 ENGINES: Final[dict[str, _Entry]] = {
     "moonshine": _Entry("worker.engines.moonshine:create"),
-    "fun-asr-nano": _Entry("worker.engines.encoder_llm.engine:create", own_process=True),
+    "fun-asr-nano": _Entry("worker.engines.encoder_llm.engine:create", own_process=True, on_card=True),
 }
 
 
 class UnknownEngine(Exception):
     """The name leads to no engine."""
+
+
+def may_use_card(name: str) -> bool | None:
+    """Whether the engine computes on a card where there is one; None for one that is not registered."""
+    entry = ENGINES.get(name)
+    return None if entry is None else entry.on_card
 
 
 def create_engine(settings: Settings, name: str = "engine") -> SegmentEngine:

@@ -55,11 +55,15 @@ async def asking(supervisor: Supervisor) -> AsyncIterator[Causes]:
 
 
 async def learnt(asks: Causes, worker: Hello = WORKER) -> Cause | None:
+    return (await learnt_death(asks, worker)).cause
+
+
+async def learnt_death(asks: Causes, worker: Hello = WORKER) -> Death:
     death, known = Death(), asyncio.Event()
     death.when_known(known.set)
     asks.ask(worker, death)
     await known.wait()
-    return death.cause
+    return death
 
 
 def cause_from(*answers: Ends | Exception, worker: Hello = WORKER) -> tuple[Cause | None, int]:
@@ -76,6 +80,15 @@ def cause_from(*answers: Ends | Exception, worker: Hello = WORKER) -> tuple[Caus
 def test_the_supervisor_says_who_did_it() -> None:
     assert cause_from(Ends(ended=(OTHER, CRASHED))) == (Cause.ITSELF, 1)
     assert cause_from(Ends(ended=(OTHER, KILLED))) == (Cause.OUTSIDE, 1)
+
+
+def test_the_supervisor_names_the_fault_of_the_card() -> None:
+    async def scenario() -> None:
+        lost = ChildEnd("5f", "could not use its card", by_itself=True, fault="c0")
+        async with asking(Supervisor(Ends(ended=(lost,)))) as asks:
+            assert (await learnt_death(asks)).fault == "c0"
+
+    run(scenario())
 
 
 def test_it_is_asked_again_until_it_knows() -> None:

@@ -11,3 +11,10 @@ def test_all_who_wait_are_told_once_and_the_first_word_counts() -> None:
     for cause in (Cause.ITSELF, Cause.OUTSIDE):
         death.known(cause)
         assert (death.cause, told) == (Cause.ITSELF, ["one", "two"])
+
+
+def test_what_is_known_may_be_a_fault_of_the_card() -> None:
+    death = Death()
+    assert death.fault == ""
+    death.known(Cause.ITSELF, "5f")
+    assert (death.cause, death.fault) == (Cause.ITSELF, "5f")

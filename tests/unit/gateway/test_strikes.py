@@ -44,6 +44,19 @@ def test_two_deaths_of_one_segment_are_judged_by_their_causes(
     assert struck(((3,), first), ((3,), second)).verdict is verdict
 
 
+def test_all_that_one_fault_of_the_card_ended_is_one_death() -> None:
+    strikes = Strikes()
+    verdicts = []
+    for fault in ("5f", "5f", "60"):
+        death = Death()
+        death.known(Cause.ITSELF, fault)
+        strikes.decoding((3,))
+        strikes.lost(death)
+        verdicts.append(strikes.verdict)
+    assert verdicts == [Verdict.PLACE, Verdict.PLACE, Verdict.POISON]
+    assert strikes.suspects == (3,)
+
+
 @pytest.mark.parametrize("cause", [None, *Cause])
 def test_after_one_death_it_is_placed_at_once(cause: Cause | None) -> None:
     assert struck(((3,), cause)).verdict is Verdict.PLACE

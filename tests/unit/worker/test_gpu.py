@@ -5,7 +5,7 @@ from types import ModuleType
 
 import pytest
 
-from worker.gpu import Card, card_of, gpu_name, visible_card
+from worker.gpu import Card, card_of, cuda_driver, gpu_name, visible_card
 
 
 class NVMLError(Exception):
@@ -32,6 +32,9 @@ class FakeLibrary(ModuleType):
 
     def nvmlShutdown(self) -> None:
         self.open -= 1
+
+    def nvmlSystemGetCudaDriverVersion(self) -> int:
+        return 13_010
 
     def nvmlDeviceGetHandleByIndex(self, index: int) -> Card:
         if index >= len(CARDS):
@@ -75,9 +78,15 @@ def test_name_of_the_card(device: str, visible: str | None, name: str | None, li
     assert library.open == 0
 
 
+def test_the_driver_says_which_cuda_it_knows(library: FakeLibrary) -> None:
+    assert cuda_driver() == (13, 1)
+    assert library.open == 0
+
+
 def test_without_a_driver_there_is_no_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pynvml", FakeLibrary(driver=False))
     assert card_of("cuda", {}) is None
+    assert cuda_driver() is None
 
 
 def test_without_the_library_there_is_no_name(monkeypatch: pytest.MonkeyPatch) -> None:

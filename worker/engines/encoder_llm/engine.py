@@ -16,6 +16,7 @@ from torch import Tensor
 
 from common.audio import SAMPLE_RATE
 from common.settings import Settings
+from worker.card_errors import engine_dead
 from worker.engines.base import (
     EngineCapabilities,
     EngineDead,
@@ -131,7 +132,7 @@ async def _prompted(parts: Parts, request: TranscribeRequest, said: tuple[int, .
         raise EngineError(str(error)) from error
     except RuntimeError as error:
         # What went wrong on a card stays wrong: every call after it fails or, worse, lies.
-        raise EngineDead(f"the encoder failed: {error}") from error
+        raise engine_dead(f"the encoder failed: {error}", error) from error
 
 
 async def _answered(parts: Parts, request: TranscribeRequest, prompt: Prompt) -> tuple[int, ...]:
@@ -149,7 +150,7 @@ async def _timed(parts: Parts, prompt: Prompt, text: str) -> tuple[TimedWord, ..
             _aligned, parts, prompt.hidden, text
         )
     except RuntimeError as error:
-        raise EngineDead(f"the aligner failed: {error}") from error
+        raise engine_dead(f"the aligner failed: {error}", error) from error
     return words
 
 

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import torch
 from torch import Tensor
 
+from worker.card_errors import engine_dead
 from worker.engines.base import EngineDead, EngineError
 from worker.engines.encoder_llm.checkpoint import end_tokens
 from worker.engines.encoder_llm.end_with_worker import WORKER_EXTENSION, name_worker
@@ -51,6 +53,7 @@ class LanguageModel:
         self._end_tokens = end_tokens(folder)
         self._numbers = itertools.count()
         name_worker()
+        self._on_card = settings.on_card
         self._engine = _engine(folder, settings)
 
     async def answer(
@@ -82,9 +85,16 @@ class LanguageModel:
         raise EngineError("the language model ended a request without an answer")
 
     def check(self) -> None:
-        """Raises `EngineDead` if the model's process is gone."""
-        if self._engine.errored:
-            raise EngineDead("the language model's process is gone")
+        """Raises `EngineDead` if the model's process is gone; `CardLost` if the card is the reason, and does
+        not serve this process any more either."""
+        if not self._engine.errored:
+            return
+        if self._on_card:
+            try:
+                torch.cuda.synchronize()
+            except RuntimeError as error:
+                raise engine_dead(f"the language model's process is gone: {error}", error) from error
+        raise EngineDead("the language model's process is gone")
 
     def close(self) -> None:
         self._engine.shutdown()

@@ -16,7 +16,14 @@ from typing import Final
 
 from common.pulse import Pulse
 from common.settings import Settings
-from worker.engines.base import EngineCapabilities, EngineDead, EngineError, Hypothesis, TranscribeRequest
+from worker.engines.base import (
+    CardLost,
+    EngineCapabilities,
+    EngineDead,
+    EngineError,
+    Hypothesis,
+    TranscribeRequest,
+)
 from worker.engines.hosted.audio_slots import AudioSlots, shared_file
 from worker.engines.hosted.messages import (
     Answer,
@@ -68,7 +75,7 @@ class HostedEngine:
         self._room = 0
         self._roomy = asyncio.Event()
         self._pulse = Pulse(_SILENT_LOOKS)
-        self._death: str | None = "the engine has not been started"
+        self._death: EngineDead | None = EngineDead("the engine has not been started")
         self._process: subprocess.Popen[bytes] | None = None
         self._pipe: MessagePipe | None = None
         self._started: asyncio.Future[EngineCapabilities] | None = None
@@ -157,12 +164,12 @@ class HostedEngine:
                 case Room(count):
                     self._room = count
                     self._roomy.set()
-                case Dead(reason):
-                    self._died(EngineDead(reason))
+                case Dead(reason, of_card):
+                    self._died((CardLost if of_card else EngineDead)(reason))
                 case Ready(capabilities):
                     self._start().set_result(capabilities)
-                case CannotStart(reason):
-                    self._start().set_exception(CannotStartEngine(reason))
+                case CannotStart(reason, of_card):
+                    self._start().set_exception((CardLost if of_card else CannotStartEngine)(reason))
 
     def hung_up(self) -> None:
         self._died(EngineDead("the engine's process is gone"))
@@ -183,7 +190,7 @@ class HostedEngine:
 
     def _require_life(self) -> None:
         if self._death is not None:
-            raise EngineDead(self._death)
+            raise type(self._death)(str(self._death))
 
     def _send(self, message: Ask | GiveUp | Forget) -> None:
         if self._pipe is not None:
@@ -205,7 +212,7 @@ class HostedEngine:
     def _died(self, error: EngineDead) -> None:
         if self._death is not None:
             return
-        self._death = str(error)
+        self._death = error
         if not self._start().done():
             self._start().set_exception(error)
         for number in list(self._asked):

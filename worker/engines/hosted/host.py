@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from common.logs import configure_logs
 from common.settings import Settings
+from worker.card_errors import engine_dead, is_card_error
 from worker.engines.base import EngineDead, EngineError, SegmentEngine, SegmentMemory, TranscribeRequest
 from worker.engines.hosted.audio_slots import AudioSlots
 from worker.engines.hosted.messages import (
@@ -56,13 +57,13 @@ class EngineHost:
             await self._start(await self._orders)
         except Exception as error:
             log.debug("cannot start", exc_info=error)
-            return await self._last_words(CannotStart(str(error)))
+            return await self._last_words(CannotStart(str(error), is_card_error(error)))
         chores = [asyncio.create_task(self._or_over(chore)) for chore in (self._tell_room(), self._watch())]
         death = await self._over
         for task in (*chores, *self._requests.values()):
             task.cancel()
         if death is not None:
-            return await self._last_words(Dead(str(death)))
+            return await self._last_words(Dead(str(death), is_card_error(death)))
         await self._engine.close()
         return True
 
@@ -171,7 +172,11 @@ class EngineHost:
             try:
                 await work
             except Exception as error:
-                dead = error if isinstance(error, EngineDead) else EngineDead(f"the engine failed: {error!r}")
+                dead = (
+                    error
+                    if isinstance(error, EngineDead)
+                    else engine_dead(f"the engine failed: {error!r}", error)
+                )
                 self._end(dead)
 
     def _end(self, death: EngineDead | None) -> None:

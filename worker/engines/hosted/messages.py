@@ -58,9 +58,10 @@ class Ready(msgspec.Struct, frozen=True, array_like=True, tag=True):
 
 
 class CannotStart(msgspec.Struct, frozen=True, array_like=True, tag=True):
-    """Instead of `Ready`, and the last message."""
+    """Instead of `Ready`, and the last message. `of_card`: the card is the reason."""
 
     reason: str
+    of_card: bool = False
 
 
 class Room(msgspec.Struct, frozen=True, array_like=True, tag=True):
@@ -86,9 +87,10 @@ class Refused(msgspec.Struct, frozen=True, array_like=True, tag=True):
 
 
 class Dead(msgspec.Struct, frozen=True, array_like=True, tag=True):
-    """The engine will never answer again: the last message."""
+    """The engine will never answer again: the last message. `of_card`: the card is the reason."""
 
     reason: str
+    of_card: bool = False
 
 
 ToEngine: TypeAlias = Start | Ask | GiveUp | Forget

@@ -36,6 +36,15 @@ def test_the_first_word_counts() -> None:
     assert book.view == view
 
 
+def test_a_fault_of_the_card_is_kept_by_its_name() -> None:
+    book = EndBook()
+    incarnation = book.begins()
+    book.ended(incarnation, 5, "c0")
+    assert book.view.ended == (
+        ChildEnd(incarnation, "could not use its card (its own log says why)", True, "c0"),
+    )
+
+
 def test_of_what_never_ran_to_its_end_nothing_is_told() -> None:
     book = EndBook()
     book.ended(book.begins(), None)

@@ -140,11 +140,23 @@ def test_told_to_stop_goes_through_stopping_only_while_a_process_runs() -> None:
     assert waiting.state is ChildState.STOPPED
 
 
+def test_one_that_was_called_back_starts_at_once_and_nothing_is_held_against_it() -> None:
+    booting, ready = new_life(), ready_life()
+    for _ in range(MAX_FAILED_BOOTS + 1):
+        assert booting.recalled() == Restart(0.0)
+        booting.restarted()
+    assert ready.recalled() == Restart(0.0)
+    ready.restarted()
+    ready.said_ready(1.0)
+    assert restart(ready) == 0.1
+
+
 @pytest.mark.parametrize(
     ("code", "words"),
     [
         (0, "exited with code 0"),
         (3, "could not boot (its own log says why)"),
+        (5, "could not use its card (its own log says why)"),
         (-signal.SIGSEGV, "was ended by SIGSEGV"),
         (-99, "was ended by signal 99"),
     ],

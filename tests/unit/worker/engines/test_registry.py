@@ -7,7 +7,7 @@ import pytest
 
 from common.settings import Settings
 from tests.support.held_engine import HeldEngine
-from worker.engines.registry import ENGINES, UnknownEngine, create_engine
+from worker.engines.registry import ENGINES, UnknownEngine, create_engine, may_use_card
 
 
 def held(settings: Settings) -> HeldEngine:
@@ -29,6 +29,13 @@ def test_registered_names_lead_to_modules_of_this_package() -> None:
 def test_the_default_engine_is_registered() -> None:
     engine = create_engine(Settings())
     assert engine.capabilities.max_segment_ms == 20_000
+
+
+@pytest.mark.parametrize(
+    ("name", "may"), [("moonshine", False), ("fun-asr-nano", True), ("mine:create", None)]
+)
+def test_what_is_known_of_engines_and_cards(name: str, may: bool | None) -> None:
+    assert may_use_card(name) is may
 
 
 @pytest.mark.parametrize(
