@@ -13,11 +13,15 @@ from typing import Final
 import typer
 from prometheus_client import CollectorRegistry
 
+from cli.supervisor.card import CardKeeper, running
 from cli.supervisor.ends import EndBook
 from cli.supervisor.errors import CannotServe
+from cli.supervisor.gate import Gate
 from cli.supervisor.keeper import Keeper, Surroundings
 from cli.supervisor.metrics import SupervisorMetrics
 from cli.supervisor.model import with_prepared_model
+from cli.supervisor.mps_choice import choose_daemon, under_mps
+from cli.supervisor.mps_daemon import Daemon
 from cli.supervisor.notify_socket import open_notify_socket
 from cli.supervisor.ops import routes
 from cli.supervisor.plan import child_environ, plan_children
@@ -33,6 +37,7 @@ from common.notify import notify_ready
 from common.ops_server import OpsPortTaken, OpsServer
 from common.process import BOOT_FAILED, wait_for_stop_signal
 from common.settings import Settings
+from worker.mps_control import PIPES_VARIABLE
 
 log = logging.getLogger(__name__)
 
@@ -57,32 +62,54 @@ def serve(settings: Settings) -> None:
 
 
 async def _supervise(settings: Settings, run_dir: Path) -> Halt | None:
+    metrics = SupervisorMetrics(CollectorRegistry())
+    daemon = choose_daemon(settings, run_dir, os.environ)
+    if daemon is None:
+        return await _run(settings, run_dir, metrics, None)
+    async with running(daemon, metrics):
+        return await _run(under_mps(settings), run_dir, metrics, daemon)
+
+
+async def _run(
+    settings: Settings, run_dir: Path, metrics: SupervisorMetrics, daemon: Daemon | None
+) -> Halt | None:
+    """`daemon`: the MPS daemon that workers are to run under."""
     async with open_notify_socket(run_dir / NOTIFY_NAME) as notify:
-        metrics = SupervisorMetrics(CollectorRegistry())
-        ends = EndBook()
+        ends, gate, clock = EndBook(), Gate(), MonotonicClock()
         environ = child_environ(os.environ, notify.path, sys.path, os.getcwd())
-        around = Surroundings(environ, notify, metrics, ends, MonotonicClock(), settings.boot_timeout)
+        if daemon is not None:
+            environ[PIPES_VARIABLE] = str(daemon.pipes)
+        around = Surroundings(environ, notify, metrics, ends, clock, settings.boot_timeout, gate=gate)
         specs = plan_children(settings, write_settings(settings, run_dir), os.getpid())
         supervisor = Supervisor([Keeper(spec, around) for spec in specs], lambda: _announce(settings))
+        card = CardKeeper(daemon, gate, metrics, clock) if daemon is not None else None
         ops = OpsServer(settings.ops_host, settings.supervisor_ops_port, routes(supervisor, metrics, ends))
         ops.start()
         try:
-            return await _run_until_signal(supervisor)
+            return await _run_until_signal(supervisor, card)
         finally:
             ops.close()
 
 
-async def _run_until_signal(supervisor: Supervisor) -> Halt | None:
+async def _run_until_signal(supervisor: Supervisor, card: CardKeeper | None) -> Halt | None:
     async def stop_at_signal() -> None:
         await wait_for_stop_signal()
         supervisor.stop()
 
+    async def keep_card() -> None:
+        if card is not None:
+            supervisor.give_up(await card.run())
+
     async with asyncio.TaskGroup() as tasks:
-        signals = tasks.create_task(stop_at_signal(), name="signals")
+        beside = [
+            tasks.create_task(stop_at_signal(), name="signals"),
+            tasks.create_task(keep_card(), name="card"),
+        ]
         try:
             return await supervisor.run()
         finally:
-            signals.cancel()
+            for task in beside:
+                task.cancel()
 
 
 def _announce(settings: Settings) -> None:

@@ -26,6 +26,8 @@ ROOT: Final = Path(__file__).parent.parent
 LEAST_PERCENT: Final = 95.0
 AT_ONCE: Final = 2
 RULED: Final = (
+    "cli/supervisor/card_policy.py",
+    "cli/supervisor/gate.py",
     *(f"client/{name}.py" for name in ("failures", "replay", "retry", "session", "view")),
     "common/*.py",
     "common/registry/announcer.py",
@@ -34,6 +36,7 @@ RULED: Final = (
         f"worker/engines/encoder_llm/{name}.py"
         for name in ("buckets", "busy", "continuation", "timed_words", "viterbi")
     ),
+    "worker/card_errors.py",
     "worker/pipeline/*.py",
     "worker/in_decode.py",
     "worker/segment_trace.py",

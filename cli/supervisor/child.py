@@ -41,9 +41,19 @@ class ChildProcess:
     def pid(self) -> int:
         return self._process.pid
 
+    @property
+    def has_ended(self) -> bool:
+        return self._process.returncode is not None
+
     async def wait(self) -> int:
         """Exit code; the negative number of the signal that ended it."""
         return await self._process.wait()
+
+    def kill(self) -> None:
+        """At once, with all that it has started; `wait` tells when it is gone."""
+        if not self.has_ended:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
 
     async def end(self, grace_s: float, number: signal.Signals = signal.SIGTERM) -> None:
         """The signal unless it has exited, `grace_s` to leave, then SIGKILL for what is left of its group.
@@ -52,7 +62,7 @@ class ChildProcess:
         the group is killed in any case.
         """
         try:
-            if self._process.returncode is None:
+            if not self.has_ended:
                 self._ask_to_stop(number)
                 await self._wait_at_most(grace_s)
         finally:

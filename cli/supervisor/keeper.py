@@ -5,21 +5,24 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
-from cli.supervisor.child import STOP_SIGNALS, ChildProcess, ChildSpec, start_child
+from cli.supervisor.child import STOP_SIGNALS, ChildProcess, ChildSpec, Role, start_child
 from cli.supervisor.ends import EndBook, ended_by_itself
+from cli.supervisor.gate import Gate, Visit
 from cli.supervisor.metrics import SupervisorMetrics
 from cli.supervisor.notify_socket import NotifySocket
-from cli.supervisor.policy import ChildLife, ChildState, Halt, describe_exit
+from cli.supervisor.policy import ChildLife, ChildState, Decision, Halt, describe_exit
 from common.clock import Clock
+from common.process import CARD_LOST
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What all keepers share. `boot_limit_s`: start to READY=1. `grace_s`: SIGTERM to SIGKILL."""
+    """What all keepers share. `boot_limit_s`: start to READY=1. `grace_s`: SIGTERM to SIGKILL. `gate`: of the
+    card, which workers pass."""
 
     environ: Mapping[str, str]
     notify: NotifySocket
@@ -28,14 +31,16 @@ class Surroundings:
     clock: Clock
     boot_limit_s: float
     grace_s: float = 10.0
+    gate: Gate = field(default_factory=Gate)
 
 
 @dataclass(frozen=True, slots=True)
 class _End:
-    """`how` completes "worker-0 ..."."""
+    """`how` completes "worker-0 ...". `recalled`: the supervisor wanted it, to have its card free."""
 
     how: str
     by_itself: bool = True
+    recalled: bool = False
 
 
 class Keeper:
@@ -43,6 +48,8 @@ class Keeper:
         self.spec = spec
         self.restarts = 0
         self._surroundings = surroundings
+        # A gateway touches no card.
+        self._gate = surroundings.gate if spec.role is Role.WORKER else Gate()
         self._life = life or ChildLife(spec.name)
         self._process: ChildProcess | None = None
         self._first_ready = asyncio.Event()
@@ -66,9 +73,7 @@ class Keeper:
         """Until going on is of no use. Cancel this to stop the child: it ends when the child is gone."""
         try:
             while True:
-                end = await self._run_process()
-                now = self._surroundings.clock.now()
-                decision = self._life.exited(end.how, now, by_itself=end.by_itself)
+                decision = self._decide(end := await self._run_on_card())
                 if isinstance(decision, Halt):
                     return decision
                 log.warning("child died", extra={"child": self.spec.name, "how": end.how})
@@ -78,7 +83,19 @@ class Keeper:
             if self._life.state is ChildState.STOPPING:
                 self._life.ended()
 
-    async def _run_process(self) -> _End:
+    def _decide(self, end: _End) -> Decision:
+        if end.recalled:
+            return self._life.recalled()
+        return self._life.exited(end.how, self._surroundings.clock.now(), by_itself=end.by_itself)
+
+    async def _run_on_card(self) -> _End:
+        visit = await self._gate.enter()
+        try:
+            return await self._run_process(visit)
+        finally:
+            self._gate.leave(visit)
+
+    async def _run_process(self, visit: Visit) -> _End:
         """One process from its start until nothing of it is left."""
         ends = self._surroundings.ends
         incarnation = ends.begins()
@@ -89,12 +106,14 @@ class Keeper:
             ends.ended(incarnation, None)
             return _End(f"could not be started ({error.strerror})")
         self._process = process
+        visit.began(process.kill)
         log.info("child started", extra={"child": self.spec.name, "pid": process.pid})
         try:
             code = await self._watch(process)
             # At once: there may be sessions that wait for it.
-            ends.ended(incarnation, code)
-            return self._end(code)
+            ends.ended(incarnation, code, self._gate.fault if code == CARD_LOST else "")
+            self._gate.ended(visit, code)
+            return replace(self._end(code), recalled=visit.recalled)
         finally:
             await process.end(self._surroundings.grace_s, STOP_SIGNALS[self.spec.role])
             ends.ended(incarnation, None)

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import Enum
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from cli.supervisor.card_policy import Trouble
 from cli.supervisor.child import Role
 from cli.supervisor.policy import ChildState
+
+
+class MpsState(Enum):
+    """`OFF`: workers run without MPS. `RECOVERING`: no worker is on the card until the daemon is back."""
+
+    OFF = "off"
+    RUNNING = "running"
+    RECOVERING = "recovering"
 
 
 class SupervisorMetrics:
@@ -21,6 +31,17 @@ class SupervisorMetrics:
         )
         for role in Role:
             self.restarts.labels(role.value)
+        self._mps = Gauge("asr_mps_daemon", "1: the state of MPS.", ["state"], registry=registry)
+        self.mps(MpsState.OFF)
+        self.recoveries = Counter(
+            "asr_card_recoveries", "Times that all workers left the card.", ["trouble"], registry=registry
+        )
+        for trouble in Trouble:
+            self.recoveries.labels(trouble.value)
+
+    def mps(self, now: MpsState) -> None:
+        for state in MpsState:
+            self._mps.labels(state.value).set(state is now)
 
     def count_children(self, count: Callable[[Role, ChildState], int]) -> None:
         """`count` is asked at every scrape, on the scrape's thread."""

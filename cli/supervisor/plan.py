@@ -29,8 +29,17 @@ def child_environ(
 
     What a worker would set itself is there before it begins: numpy reads it with the first import.
     """
-    entries = [entry for entry in dict.fromkeys([*search_path, folder]) if entry]
-    return {**DEFAULTS, **environ, "NOTIFY_SOCKET": str(notify_path), "PYTHONPATH": os.pathsep.join(entries)}
+    return {
+        **DEFAULTS,
+        **environ,
+        "NOTIFY_SOCKET": str(notify_path),
+        "PYTHONPATH": python_path(search_path, folder),
+    }
+
+
+def python_path(search_path: Sequence[str], folder: str) -> str:
+    """PYTHONPATH by which a child finds what is found here."""
+    return os.pathsep.join(entry for entry in dict.fromkeys([*search_path, folder]) if entry)
 
 
 def _argv(role: Role, index: int, settings_file: Path, parent: int) -> tuple[str, ...]:

@@ -18,6 +18,8 @@ from common.settings import Settings
 
 SETTINGS_NAME: Final = "settings.json"
 NOTIFY_NAME: Final = "notify.sock"
+MPS_PIPES_NAME: Final = "mps"
+MPS_LOGS_NAME: Final = "mps-logs"
 # A Unix socket path has 103 bytes on macOS (107 on Linux); the longest one here ends in /worker-63.sock.
 _MAX_PATH_BYTES: Final = 88
 
@@ -83,6 +85,7 @@ def _clean(path: Path, *, whole: bool) -> None:
         shutil.rmtree(path, ignore_errors=True)
         return
     # A worker that was killed left its socket.
+    shutil.rmtree(path / MPS_PIPES_NAME, ignore_errors=True)
     for file in (path / SETTINGS_NAME, path / NOTIFY_NAME, *path.glob("worker-*.sock")):
         file.unlink(missing_ok=True)
 

@@ -28,6 +28,11 @@ class Supervisor:
     def stop(self) -> None:
         self._end.set()
 
+    def give_up(self, halt: Halt) -> None:
+        """Going on is of no use; the first reason counts."""
+        self._halt = self._halt or halt
+        self._end.set()
+
     async def run(self) -> Halt | None:
         """Until `stop` (None) or until a child cannot be kept running (why); no child is left then."""
         async with asyncio.TaskGroup() as tasks:
@@ -58,9 +63,7 @@ class Supervisor:
         self._announce()
 
     async def _keep(self, keeper: Keeper) -> None:
-        halt = await keeper.run()
-        self._halt = self._halt or halt
-        self._end.set()
+        self.give_up(await keeper.run())
 
     async def _stop_all(self, role: Role) -> None:
         stopping = []

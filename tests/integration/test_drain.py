@@ -8,11 +8,12 @@ import random
 import signal
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 
 from tests.support.processes import Deployment
-from tests.support.trouble import SESSIONS, WORKERS, run_under
+from tests.support.trouble import PLAN, SESSIONS, WORKERS, run_under
 from tests.support.wire import eventually, in_loop
 
 pytestmark = pytest.mark.timeout(180)
@@ -55,7 +56,7 @@ async def test_a_worker_whose_sessions_cannot_leave_ends_when_its_time_is_over()
         await eventually(lambda: _restarts(deployment) == WORKERS, 15, "all workers were started again")
         assert time.monotonic() - began < 10
 
-    await run_under(stop, flags=("--drain-timeout", "2"))
+    await run_under(stop, replace(PLAN, flags=("--drain-timeout", "2")))
 
 
 def _restarts(deployment: Deployment) -> int:

@@ -23,6 +23,7 @@ from tests.support.wire import Message, Session, speech, whole_session
 
 SEED: Final = int(os.environ.get("CHAOS_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 32)
 WORKERS: Final = 4
+PLAN: Final = Plan(workers=WORKERS)
 SESSIONS: Final = 24
 # Speech and the pause behind it; not in step with frames and hops.
 TURNS_MS: Final = ((1_700, 700), (900, 600), (2_600, 800), (400, 900), (1_300, 650))
@@ -53,9 +54,9 @@ def turns(number: int) -> bytes:
     return float_to_pcm16(np.concatenate(pieces))
 
 
-async def run_under(trouble: Trouble, flags: tuple[str, ...] = ()) -> Outcome:
+async def run_under(trouble: Trouble, plan: Plan = PLAN) -> Outcome:
     rng = random.Random(SEED)
-    with Deployment(Plan(workers=WORKERS, flags=flags)) as deployment:
+    with Deployment(plan) as deployment:
         url = f"{deployment.url}/?silence_schedule={SCHEDULE}"
         audio = [turns(number) for number in range(SESSIONS)]
         undisturbed = await asyncio.gather(*(whole_session(url, pcm) for pcm in audio))

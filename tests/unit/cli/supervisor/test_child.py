@@ -41,7 +41,7 @@ def test_exit_code_is_reported_and_ending_twice_is_fine() -> None:
         await child.end(grace_s=5)
         return code
 
-    assert asyncio.run(scenario()) == 5
+    assert asyncio.run(scenario()) == 9
 
 
 def test_sigterm_is_tried_first(tmp_path: Path) -> None:
@@ -86,6 +86,20 @@ def test_cancelled_end_still_kills(tmp_path: Path) -> None:
             await ending
         async with asyncio.timeout(5):
             return await child.wait()
+
+    assert asyncio.run(scenario()) == -signal.SIGKILL
+
+
+def test_killed_child_is_gone_with_all_it_started(tmp_path: Path) -> None:
+    pid_file = tmp_path / "pid"
+
+    async def scenario() -> int:
+        child = await started(with_grandchild(pid_file, "import time; time.sleep(60)"), tmp_path)
+        child.kill()
+        code = await child.wait()
+        await wait_gone(int(pid_file.read_text()))
+        child.kill()
+        return code
 
     assert asyncio.run(scenario()) == -signal.SIGKILL
 

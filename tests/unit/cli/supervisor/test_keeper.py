@@ -73,10 +73,10 @@ def test_child_that_exits_before_it_is_ready_halts(tmp_path: Path) -> None:
         async with surroundings(tmp_path) as around:
             halt = await keeper_of(python(EXIT_AT_ONCE), around).run()
             [end] = around.ends.view.ended
-            assert (end.how, end.by_itself) == ("exited with code 5", True)
+            assert (end.how, end.by_itself) == ("exited with code 9", True)
             return halt
 
-    assert asyncio.run(scenario()) == Halt("worker-0 exited with code 5; it was never ready")
+    assert asyncio.run(scenario()) == Halt("worker-0 exited with code 9; it was never ready")
 
 
 def test_child_that_takes_too_long_to_boot_is_ended_and_halts(tmp_path: Path) -> None:
@@ -140,6 +140,53 @@ def test_a_child_is_told_what_it_is_called_in_the_list_of_ends(tmp_path: Path) -
 
     incarnation = asyncio.run(scenario())
     assert name.read_text() == f"--incarnation {incarnation}"
+
+
+def test_a_worker_off_the_card_comes_back_when_the_gate_opens_even_if_it_was_never_ready(
+    tmp_path: Path,
+) -> None:
+    async def scenario() -> None:
+        async with surroundings(tmp_path) as around:
+            keeper, codes = keeper_of(python(NEVER_READY), around), list[int | None]()
+            around.gate.heard = codes.append
+            running = asyncio.create_task(keeper.run())
+            await wait_until(lambda: keeper.pid is not None)
+            first = keeper.pid
+            await around.gate.clear()
+            await wait_until(lambda: keeper.restarts == 1)
+            assert (keeper.pid, codes) == (None, [])
+            [end] = around.ends.view.ended
+            assert not end.by_itself
+            around.gate.open()
+            await wait_until(lambda: keeper.pid not in (None, first))
+            await stop(keeper, running)
+
+    asyncio.run(scenario())
+
+
+def test_the_gate_hears_how_a_worker_ended_and_the_book_which_fault_it_was(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with surroundings(tmp_path) as around:
+            codes = list[int | None]()
+            around.gate.heard, around.gate.fault = codes.append, "c0"
+            for code, fault in ((5, "c0"), (4, "")):
+                await keeper_of(python(f"raise SystemExit({code})"), around).run()
+                assert around.ends.view.ended[-1].fault == fault
+            assert codes == [5, 4]
+
+    asyncio.run(scenario())
+
+
+def test_gateways_do_not_pass_the_gate(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with surroundings(tmp_path) as around:
+            await around.gate.clear()
+            keeper = Keeper(ChildSpec(Role.GATEWAY, 0, python(READY_THEN_SLEEP)), around)
+            running = asyncio.create_task(keeper.run())
+            await keeper.wait_first_ready()
+            await stop(keeper, running)
+
+    asyncio.run(scenario())
 
 
 def test_stopped_child_is_gone_with_all_it_started(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cli.supervisor.errors import RunDirUnusable
-from cli.supervisor.run_dir import NOTIFY_NAME, SETTINGS_NAME, open_run_dir, write_settings
+from cli.supervisor.run_dir import MPS_PIPES_NAME, NOTIFY_NAME, SETTINGS_NAME, open_run_dir, write_settings
 from common.settings import Settings, load_settings, settings_from_file
 
 
@@ -41,6 +41,7 @@ def test_given_folder_is_made_private_and_stays_without_our_files(short_path: Pa
         assert mode(run_dir) == 0o700
         for name in (SETTINGS_NAME, NOTIFY_NAME, "worker-0.sock", "worker-12.sock", "other"):
             (run_dir / name).touch()
+        (run_dir / MPS_PIPES_NAME).mkdir()
     assert [path.name for path in short_path.iterdir()] == ["other"]
 
 

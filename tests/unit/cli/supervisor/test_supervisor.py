@@ -127,8 +127,23 @@ def test_child_that_cannot_boot_ends_everything(tmp_path: Path) -> None:
             return halt, announced.is_set()
 
     halt, announced = asyncio.run(scenario())
-    assert halt == Halt("gateway-0 exited with code 5; it was never ready")
+    assert halt == Halt("gateway-0 exited with code 9; it was never ready")
     assert not announced
+    assert (tmp_path / "diary").read_text() == "begin worker-0\nend worker-0\n"
+
+
+def test_the_first_reason_to_give_up_counts_and_ends_everything(tmp_path: Path) -> None:
+    specs = [spec(Role.WORKER, 0, python(DIARY, str(tmp_path / "diary"), "worker-0"))]
+
+    async def scenario() -> Halt | None:
+        async with supervised(tmp_path, specs) as (supervisor, _, announced):
+            running = asyncio.create_task(supervisor.run())
+            await announced.wait()
+            supervisor.give_up(Halt("the card is gone"))
+            supervisor.give_up(Halt("so is the rest"))
+            return await running
+
+    assert asyncio.run(scenario()) == Halt("the card is gone")
     assert (tmp_path / "diary").read_text() == "begin worker-0\nend worker-0\n"
 
 
