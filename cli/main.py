@@ -13,6 +13,9 @@ import typer
 
 from cli.drain import drain, rolling_restart
 from cli.key import new
+from cli.mps import start as start_mps
+from cli.mps import status as mps_status
+from cli.mps import stop as stop_mps
 from cli.nginx import nginx_config
 from cli.options import with_settings
 from cli.prepare import prepare
@@ -103,6 +106,12 @@ def gateway(settings: Settings, index: Index) -> None:
 key_app = typer.Typer(no_args_is_help=True, help="API keys of tenants.")
 app.add_typer(key_app, name="key")
 key_app.command("new")(new)
+
+mps_app = typer.Typer(no_args_is_help=True, help="CUDA's MPS daemon, without `serve`.")
+app.add_typer(mps_app, name="mps")
+mps_app.command("start")(start_mps)
+mps_app.command("status")(mps_status)
+mps_app.command("stop")(stop_mps)
 
 app.command()(drain)
 app.command()(with_settings(nginx_config))
