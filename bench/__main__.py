@@ -1,4 +1,4 @@
-"""`python -m bench wer|endpoints|partials|streams|live|engine|continuing`: measure, print, write JSON."""
+"""`python -m bench wer|endpoints|partials|streams|live|engine|mps|continuing`: measure, print, write JSON."""
 
 from __future__ import annotations
 
@@ -15,7 +15,12 @@ from rich.console import Console
 
 from bench.report import make_header, show, write_json
 
-STANDALONE: Final = {"live": "bench.live", "engine": "bench.engine", "continuing": "bench.continuing"}
+STANDALONE: Final = {
+    "live": "bench.live",
+    "engine": "bench.engine",
+    "mps": "bench.mps.main",
+    "continuing": "bench.continuing",
+}
 """Programs for machines without the synthesiser that the others need; `main` takes their arguments."""
 
 
