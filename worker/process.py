@@ -157,11 +157,11 @@ class WorkerProcess:
 
     async def _serve_links(self) -> None:
         run_dir = _run_dir(self._settings)
-        path = worker_socket(run_dir, self._index)
+        path, end_notice = worker_socket(run_dir, self._index), worker_end_notice(run_dir, self._index)
         path.unlink(missing_ok=True)
         # Before anybody can connect, so that whoever does finds that of this process.
         if IS_GIVEN:
-            give_notice(worker_end_notice(run_dir, self._index))
+            give_notice(end_notice)
         loop = asyncio.get_running_loop()
         servers = [await loop.create_unix_server(lambda: LinkTransport(self._links), str(path))]
         if self._presence is not None:
@@ -177,6 +177,7 @@ class WorkerProcess:
             for server in servers:
                 server.close()
             path.unlink(missing_ok=True)
+            end_notice.unlink(missing_ok=True)
 
     async def _work_until_stopped(self) -> None:
         async with asyncio.TaskGroup() as tasks:
