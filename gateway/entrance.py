@@ -33,7 +33,8 @@ def make_doors(settings: Settings, clock: Clock, metrics: GatewayMetrics) -> Doo
         file = TenantsFile(settings.tenants_file, clock, UnixClock())
     except BadTenants as error:
         raise BootFailed(str(error)) from None
-    return TenantDoors(file, origins, make_quotas(settings.redis_url, clock, metrics), clock)
+    quotas = make_quotas(settings.redis_url, clock, metrics)
+    return TenantDoors(file, origins, quotas, clock, metrics.tenants)
 
 
 def _allowed_origins(settings: Settings) -> Origins:

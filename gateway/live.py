@@ -187,19 +187,20 @@ class LiveConnection:
 
     def event(self, event: Event) -> None:
         if isinstance(event, Failed):
-            self._desk.end(event.code)
-            self._fail(BY_CODE.get(event.code, InternalError)(), said=event)
+            error = BY_CODE.get(event.code, InternalError)()
+            self._desk.lose(error.code)
+            self._fail(error, said=event)
             return
         self._say(event)
         if isinstance(event, Stopped):
             self._finished(event)
 
     def given_up(self) -> None:
-        self._desk.end(WorkerLost.code)
+        self._desk.lose(WorkerLost.code)
         self._fail(WorkerLost())
 
     def broken(self) -> None:
-        self._desk.end(InternalError.code)
+        self._desk.lose(InternalError.code)
         self._close(CloseCode.INTERNAL_ERROR, InternalError.code)
 
     def _finished(self, stopped: Stopped) -> None:

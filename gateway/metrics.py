@@ -8,11 +8,14 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 from common.audio import samples_to_seconds
-from common.errors import REFUSALS, TABLE
-from common.metrics import SpanOutcome
+from common.errors import REFUSALS, TABLE, EngineFailed, InternalError, WorkerLost
+from common.metrics import LOOP_LAG_BUCKETS_S, SpanOutcome
 from gateway.host_metrics import HostMetrics
 from gateway.registry.metrics import SharedMetrics
+from gateway.tenant_metrics import TenantMetrics
 
+# Of these somebody is to be told.
+_OURS: Final = (EngineFailed, InternalError, WorkerLost)
 _CODES: Final = frozenset({*range(1000, 1015), *(error.close_code for error in TABLE)})
 
 # Milliseconds where another worker is there, seconds where one has to start.
@@ -67,16 +70,18 @@ class GatewayMetrics:
             ["gateway"],
             registry=registry,
         )
-        self._slowed.labels(gateway)
         self._closes = Counter(
             "asr_gateway_closes", "Connections closed.", ["gateway", "code", "reason"], registry=registry
+        )
+        self._lost = Counter(
+            "asr_audio_lost_seconds",
+            "Audio not settled of sessions that were given up.",
+            ["gateway", "reason"],
+            registry=registry,
         )
         self._rejections = Counter(
             "asr_admission_rejections", "Sessions refused.", ["gateway", "reason"], registry=registry
         )
-        # There from the start, so that the first refusal is seen as a rise.
-        for refusal in REFUSALS:
-            self._rejections.labels(gateway, refusal.code)
         self._moves = Counter(
             "asr_session_moves",
             "Sessions that another worker had to take up.",
@@ -99,29 +104,50 @@ class GatewayMetrics:
             ["gateway"],
             registry=registry,
         )
-        self._stale.labels(gateway)
         self._departed = Counter(
             "asr_gateway_departures",
             "Connections that a gateway which was to end has sent away.",
             ["gateway", "how"],
             registry=registry,
         )
-        for how in ("at_rest", "forced"):
-            self._departed.labels(gateway, how)
         self._resumes = Counter(
             "asr_session_resumes",
             "Sessions that go on over a new connection.",
             ["gateway"],
             registry=registry,
         )
-        self._resumes.labels(gateway)
+        self._loop_lag = Histogram(
+            "asr_gateway_loop_lag_seconds",
+            "How late the event loop woke, sampled a few times a second.",
+            ["gateway"],
+            buckets=LOOP_LAG_BUCKETS_S,
+            registry=registry,
+        )
         self._spans = Counter(
             "asr_gateway_spans", "Spans for the collector.", ["gateway", "outcome"], registry=registry
         )
-        for outcome in SpanOutcome:
-            self._spans.labels(gateway, outcome)
         self.hosts = HostMetrics(registry, gateway)
+        self.tenants = TenantMetrics(registry, gateway)
         self.shared = SharedMetrics(registry, gateway)
+        self._begin_at_zero()
+
+    def _begin_at_zero(self) -> None:
+        """Series are there from the start, so that the first of each is seen as a rise."""
+        for series in (self._slowed, self._replayed, self._stale, self._resumes, self._loop_lag):
+            series.labels(self._gateway)
+        for refusal in REFUSALS:
+            self._rejections.labels(self._gateway, refusal.code)
+        for outcome in SpanOutcome:
+            self._spans.labels(self._gateway, outcome)
+        for error in _OURS:
+            self._closes.labels(self._gateway, str(error.close_code), error.code)
+            self._lost.labels(self._gateway, error.code)
+        for why in ("link", EngineFailed.code):
+            self._moves.labels(self._gateway, why)
+        for waited in ("yes", "no"):
+            self._taken_up.labels(self._gateway, waited)
+        for how in ("at_rest", "forced"):
+            self._departed.labels(self._gateway, how)
         self.connected(0, 0)
 
     def connected(self, connections: int, sessions: int) -> None:
@@ -164,6 +190,13 @@ class GatewayMetrics:
     def resumed(self) -> None:
         """A session that has come from a lost connection or gateway."""
         self._resumes.labels(self._gateway).inc()
+
+    def lost(self, reason: str, unsettled: int) -> None:
+        """A session was given up for this error; so many samples of it have been heard for nothing."""
+        self._lost.labels(self._gateway, reason).inc(samples_to_seconds(unsettled))
+
+    def loop_lag(self, seconds: float) -> None:
+        self._loop_lag.labels(self._gateway).observe(seconds)
 
     def stale_frame(self) -> None:
         self._stale.labels(self._gateway).inc()

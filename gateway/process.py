@@ -167,7 +167,9 @@ class GatewayProcess:
 
     async def _keep_limits(self) -> None:
         while True:
+            due = self._clock.now() + LIMITS_CHECK_S
             await asyncio.sleep(LIMITS_CHECK_S)
+            self._metrics.loop_lag(self._clock.now() - due)
             await self._sessions.check_limits(self._clock.now())
             self._doors.refresh()
 

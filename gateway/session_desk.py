@@ -91,6 +91,13 @@ class SessionDesk:
             self._services.sessions.ended(relay.id)
             relay.close()
 
+    def lose(self, reason: str) -> None:
+        """The running one, if there is one, ends by no wish of its client: what it has not settled is lost,
+        unless the client says it again. `reason`: code of an error."""
+        if self.running is not None:
+            self._services.metrics.lost(reason, self.running.unsettled)
+        self.end(reason)
+
     def _new(self) -> Beginning:
         name = self._names.next_id
         self._services.sessions.check_free(name)

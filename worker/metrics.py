@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 from common.audio import samples_to_seconds
 from common.link_auth import Refusal
-from common.metrics import LAG_BUCKETS_S, LATENCY_BUCKETS_S, SpanOutcome
+from common.metrics import LAG_BUCKETS_S, LATENCY_BUCKETS_S, LOOP_LAG_BUCKETS_S, SpanOutcome
 from worker.pipeline.effects import DecodeKind
+
+# All that a session's life can come to.
+OUTCOMES: Final = ("stopped", "failed", "evicted", "dropped")
 
 
 class WorkerMetrics:
@@ -58,6 +63,13 @@ class WorkerMetrics:
             buckets=LAG_BUCKETS_S,
             registry=registry,
         )
+        self._loop_lag = Histogram(
+            "asr_worker_loop_lag_seconds",
+            "How late the event loop woke, sampled at every heartbeat.",
+            ["worker"],
+            buckets=LOOP_LAG_BUCKETS_S,
+            registry=registry,
+        )
         self._evicted = self._counter("asr_sessions_evicted", "Sessions given up after their timeout.")
         self._ended = Counter(
             "asr_sessions_ended", "Sessions by outcome.", ["worker", "outcome"], registry=registry
@@ -67,23 +79,38 @@ class WorkerMetrics:
         self._mps = Gauge(
             "asr_mps_attached", "1: runs under CUDA's MPS daemon.", ["worker"], registry=registry
         )
+        self._info = Gauge(
+            "asr_worker_info", "Where the worker runs.", ["worker", "host", "gpu", "uuid"], registry=registry
+        )
+        self._capacity = Gauge(
+            "asr_worker_capacity", "Sessions that may speak at once.", ["worker"], registry=registry
+        )
         self._refused = Counter(
             "asr_worker_links_refused",
             "Connections to the link port that did not prove who they are.",
             ["worker", "reason"],
             registry=registry,
         )
-        for refusal in Refusal:
-            self._refused.labels(worker, refusal.value)
         self._spans = Counter(
             "asr_worker_spans", "Spans for the collector.", ["worker", "outcome"], registry=registry
         )
-        for outcome in SpanOutcome:
-            self._spans.labels(worker, outcome)
         self._settled_s = 0.0
         self._busy_s = 0.0
+        self._begin_at_zero()
+
+    def _begin_at_zero(self) -> None:
+        """Series are there from the start, so that the first of each is seen as a rise."""
         for stage in ("vad", "decode"):
-            self._busy.labels(worker, stage)
+            self._busy.labels(self._worker, stage)
+        for kind in DecodeKind:
+            self._superseded.labels(self._worker, kind.name.lower())
+        for outcome in OUTCOMES:
+            self._ended.labels(self._worker, outcome)
+        for sent in SpanOutcome:
+            self._spans.labels(self._worker, sent)
+        for refusal in Refusal:
+            self._refused.labels(self._worker, refusal.value)
+        self._loop_lag.labels(self._worker)
 
     def _counter(self, name: str, text: str) -> Counter:
         counter = Counter(name, text, ["worker"], registry=self.registry)
@@ -101,6 +128,14 @@ class WorkerMetrics:
     def mps_attached(self) -> None:
         """Until then there is no sample: without a daemon there is nothing to be attached to."""
         self._mps.labels(self._worker).set(1)
+
+    def runs_on(self, host: str, gpu: str | None, uuid: str | None) -> None:
+        """`gpu` and `uuid`: None on the CPU."""
+        self._info.labels(self._worker, host, gpu or "cpu", uuid or "").set(1)
+
+    def capacity(self, sessions: float) -> None:
+        """Until then there is no sample: nobody has said what is too much."""
+        self._capacity.labels(self._worker).set(sessions)
 
     def connected(self, sessions: int) -> None:
         self._sessions.labels(self._worker, "connected").set(sessions)
@@ -138,6 +173,9 @@ class WorkerMetrics:
     def lag(self, seconds: float) -> None:
         self._lag.labels(self._worker).set(seconds)
         self._lag_seen.labels(self._worker).observe(seconds)
+
+    def loop_lag(self, seconds: float) -> None:
+        self._loop_lag.labels(self._worker).observe(seconds)
 
     def link_refused(self, refusal: Refusal) -> None:
         self._refused.labels(self._worker, refusal.value).inc()

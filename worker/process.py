@@ -69,9 +69,12 @@ class WorkerProcess:
         self._index = index
         self._incarnation = incarnation
         self._engine = engine
-        clock = MonotonicClock()
+        self._clock = clock = MonotonicClock()
         self._name = member_id(settings, index)
         self._metrics = WorkerMetrics(self._name)
+        # The limit that is kept, or what was measured; else nobody knows.
+        if capacity := settings.max_speaking or settings.capacity:
+            self._metrics.capacity(capacity)
         self._vad = VadPool(create_vad(settings.vad, settings.vad_model), self._metrics, clock)
         self._scheduler = DecodeScheduler(engine, self._metrics, clock)
         self._table = SessionTable(settings.session_timeout, self._metrics, clock)
@@ -132,6 +135,7 @@ class WorkerProcess:
             self._gpu = gpu_name(device)
             card = card_of(device)
             self._card = None if card is None else card.uuid
+            self._metrics.runs_on(failure_domain(self._settings), self._gpu, self._card)
             if is_cuda(device) and await check_attached():
                 self._metrics.mps_attached()
             # What start-up made lives for ever: the collector need not look at it again.
@@ -222,7 +226,9 @@ class WorkerProcess:
     async def _keep_house(self) -> None:
         trimmer = IdleTrimmer()
         while True:
+            due = self._clock.now() + HEARTBEAT_S
             await asyncio.sleep(HEARTBEAT_S)
+            self._metrics.loop_lag(self._clock.now() - due)
             self._engine.check()
             for session in self._table.evict_silent():
                 log.warning("session evicted", extra={"session": session.id})

@@ -15,6 +15,7 @@ from gateway.access.tenants import Tenant
 from gateway.access.tenants_file import TenantsFile
 from gateway.connection import Request
 from gateway.quotas.base import Quotas
+from gateway.tenant_metrics import TenantMetrics
 
 log = logging.getLogger(__name__)
 
@@ -111,11 +112,14 @@ class OpenDoors:
 class TenantDoors:
     """Tenants may come in, each with its key or token."""
 
-    def __init__(self, file: TenantsFile, origins: Origins, quotas: Quotas, clock: Clock) -> None:
+    def __init__(
+        self, file: TenantsFile, origins: Origins, quotas: Quotas, clock: Clock, metrics: TenantMetrics
+    ) -> None:
         self._file = file
         self._origins = origins
         self._quotas = quotas
         self._clock = clock
+        self.metrics: Final = metrics
         self._logged: dict[tuple[str, str], float] = {}
 
     def admit(self, request: Request) -> Allowance:
@@ -150,7 +154,8 @@ class TenantDoors:
         return tenant
 
     def note(self, tenant: str, refused: VoxshardError) -> None:
-        """Into the log, where of a request nothing may stand but its tenant."""
+        """Counted, and into the log, where of a request nothing may stand but its tenant."""
+        self.metrics.refused(tenant, refused.code)
         now = self._clock.now()
         what = (tenant, refused.code)
         if now - self._logged.get(what, -_LOG_EVERY_S) >= _LOG_EVERY_S:
@@ -196,6 +201,7 @@ class TenantAllowance:
     def __init__(self, tenant: str, doors: TenantDoors, quotas: Quotas) -> None:
         self.tenant = tenant
         self._doors = doors
+        self._use = doors.metrics.of(tenant)
         self._quotas = quotas
         # What the running session was let in as; None between sessions.
         self._inside: Tenant | None = None
@@ -208,7 +214,7 @@ class TenantAllowance:
         except VoxshardError as error:
             self._doors.note(self.tenant, error)
             raise
-        self._inside = tenant
+        self._goes_in(tenant)
         if at_once:
             granted()
         else:
@@ -221,7 +227,7 @@ class TenantAllowance:
             self._doors.note(self.tenant, error)
             raise
         self._quotas.readmit(tenant)
-        self._inside = tenant
+        self._goes_in(tenant)
 
     def hear(self, samples: int) -> None:
         if self._inside is None:
@@ -231,9 +237,10 @@ class TenantAllowance:
         except VoxshardError as error:
             self._doors.note(self.tenant, error)
             raise
+        self._use.hears(samples)
 
     def end(self) -> None:
-        tenant, self._inside = self._inside, None
+        tenant = self._goes_out()
         self._asked = None
         if tenant is not None:
             self._quotas.leave(tenant, self)
@@ -249,12 +256,23 @@ class TenantAllowance:
             asked.refused(error)
 
     def refused(self, error: VoxshardError) -> None:
-        self._inside = None
+        self._goes_out()
         self._doors.note(self.tenant, error)
         self._refuse(error)
 
     def broken(self) -> None:
         self._refuse(InternalError())
+
+    def _goes_in(self, tenant: Tenant) -> None:
+        """Or waits for its place."""
+        self._inside = tenant
+        self._use.begins()
+
+    def _goes_out(self) -> Tenant | None:
+        tenant, self._inside = self._inside, None
+        if tenant is not None:
+            self._use.ends()
+        return tenant
 
     def _refuse(self, error: VoxshardError) -> None:
         if self._asked is not None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from common.clock import Clock
 from common.errors import VoxshardError
@@ -17,6 +18,7 @@ from gateway.connection import Request
 from gateway.quotas.base import Quotas
 from gateway.quotas.memory import MemoryQuotas
 from gateway.quotas.shared import SharedQuotas
+from gateway.tenant_metrics import TenantMetrics
 from tests.support.clock import ManualClock
 from tests.support.issuer import AUDIENCE, Issuer
 
@@ -80,7 +82,9 @@ class Rig:
         self.clock = ManualClock()
         file = TenantsFile(self.path, self.clock, ManualClock(UNIX_NOW))
         self._quotas = quotas(self.clock)
-        self.doors = TenantDoors(file, parse_origins(origins), self._quotas, self.clock)
+        self.series = CollectorRegistry()
+        metrics = TenantMetrics(self.series, "0")
+        self.doors = TenantDoors(file, parse_origins(origins), self._quotas, self.clock, metrics)
 
     @property
     def shared(self) -> SharedQuotas:
@@ -91,6 +95,9 @@ class Rig:
         self.path.write_text(tenants)
         self.clock.advance(LOOK_EVERY_S)
         self.doors.refresh()
+
+    def metric(self, name: str, **labels: str) -> float | None:
+        return self.series.get_sample_value(name, {"gateway": "0", **labels})
 
     def refuses(self, error: type[VoxshardError], request: Request) -> None:
         with pytest.raises(error):

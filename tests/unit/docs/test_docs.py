@@ -93,6 +93,8 @@ def documented(heading: str) -> set[Row]:
 def touched_worker_metrics() -> CollectorRegistry:
     metrics = WorkerMetrics("0")
     metrics.mps_attached()
+    metrics.runs_on("local", None, None)
+    metrics.capacity(1)
     metrics.connected(1)
     metrics.speaking(1, 1)
     metrics.superseded(DecodeKind.PARTIAL)
@@ -110,6 +112,8 @@ def touched_gateway_metrics() -> CollectorRegistry:
     metrics.rejected("no_worker")
     metrics.moved("link", 0)
     metrics.taken_up(0.0, waited=False)
+    metrics.tenants.of("acme")
+    metrics.tenants.refused("acme", "stream_quota")
     metrics.hosts.workers({"local": 1}, {"local": 1})
     return metrics.registry
 

@@ -13,6 +13,7 @@ from common.settings import Settings
 from tests.support.session_rig import OPTIONS, SessionRig
 from tests.support.sound import LOUD, QUIET, sound
 from worker.engines.base import EngineCapabilities, Gather, Hypothesis
+from worker.metrics import OUTCOMES
 from worker.pipeline.effects import DecodeKind
 from worker.pipeline.hop import HOP_SAMPLES
 from worker.pipeline.orders import Mark
@@ -57,6 +58,12 @@ def test_stop_locks_what_was_said_and_ends_the_session() -> None:
     assert sent.frames[-1] == (FrameType.STOPPED, Stopped(seconds_to_samples(1)))
     assert [*lives, session.life] == [SessionLife.LIVE, SessionLife.STOPPED]
     assert rig.metric("asr_sessions_ended_total", outcome="stopped") == 1
+
+
+def test_every_outcome_is_counted_from_the_start() -> None:
+    assert set(OUTCOMES) == {life.value for life in SessionLife if life is not SessionLife.LIVE}
+    rig = SessionRig()
+    assert [rig.metric("asr_sessions_ended_total", outcome=outcome) for outcome in OUTCOMES] == [0, 0, 0, 0]
 
 
 def test_stop_with_nothing_said_is_answered_at_once() -> None:

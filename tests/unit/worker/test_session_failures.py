@@ -109,7 +109,7 @@ def test_ending_leaves_the_vad_and_the_engine_once() -> None:
     session.end(SessionLife.FAILED)
     assert not rig.pool.sources and len(rig.scheduler.queue) == 0
     assert rig.metric("asr_sessions_ended_total", outcome="dropped") == 1
-    assert rig.metric("asr_sessions_ended_total", outcome="failed") is None
+    assert rig.metric("asr_sessions_ended_total", outcome="failed") == 0
 
 
 def test_a_bug_between_stop_marks_and_hops_sends_only_one_error(monkeypatch: pytest.MonkeyPatch) -> None:

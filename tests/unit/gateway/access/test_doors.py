@@ -101,6 +101,21 @@ def test_stream_counts_from_its_begin_to_its_end(rig: Rig) -> None:
     rig.refuses(StreamQuota, asking(KEY))
 
 
+def test_what_tenants_do_is_counted(rig: Rig) -> None:
+    first, second = rig.doors.admit(asking(KEY)), rig.doors.admit(asking(KEY))
+    begin(first)
+    second.go_on()
+    first.hear(SAMPLE_RATE)
+    rig.refuses(StreamQuota, asking(KEY))
+    assert rig.metric("asr_tenant_sessions", tenant="acme") == 2
+    for allowance in (first, first, second):
+        allowance.end()
+    assert rig.metric("asr_tenant_sessions", tenant="acme") == 0
+    assert rig.metric("asr_tenant_audio_seconds_total", tenant="acme") == 1
+    assert rig.metric("asr_tenant_refusals_total", tenant="acme", reason="stream_quota") == 1
+    assert rig.metric("asr_tenant_sessions", tenant="other") is None
+
+
 def test_session_that_goes_on_is_not_refused_and_counts(rig: Rig) -> None:
     first, second, third = (rig.doors.admit(asking(KEY)) for _ in range(3))
     begin(first)

@@ -28,6 +28,7 @@ def test_session_waits_for_its_place_and_is_granted_or_refused(asking_others: Ri
     assert (first.told, second.told) == ([], [])
     run(asking_others.shared.settle())
     assert (first.told, second.told) == (["granted"], ["stream_quota"])
+    assert asking_others.metric("asr_tenant_sessions", tenant="acme") == 1
     # As a connection does that is closed for it.
     allowances[1].end()
     allowances[0].end()
