@@ -9,11 +9,21 @@ from typing import Final
 
 from common.clock import Clock
 from common.link_auth import Refusal
-from common.registry.base import HEARTBEAT_S, Directory, GatewayRecord, Listing, RegistryAway, WorkerRecord
+from common.registry.base import (
+    HEARTBEAT_S,
+    Directory,
+    GatewayRecord,
+    Listing,
+    Record,
+    RegistryAway,
+    WorkerRecord,
+)
+from common.scrape import TargetGroup
 from gateway.dialing import over_tcp
 from gateway.host_view import GatewayRow
 from gateway.link_keeper import Member
 from gateway.roster import Roster
+from gateway.scrape_targets import OtherTargets
 
 log = logging.getLogger(__name__)
 
@@ -38,11 +48,15 @@ class DirectoryWatch:
         self._clock = clock
         self._roster = Roster(instance)
         self._gateways: list[GatewayRow] = []
+        self._targets = OtherTargets()
         self._up: bool | None = None
 
     def gateways(self) -> list[GatewayRow]:
         """Of other instances."""
         return self._gateways
+
+    def targets(self) -> tuple[TargetGroup, ...]:
+        return self._targets.all
 
     async def run(self) -> None:
         """Until cancelled. The directory is closed then."""
@@ -66,9 +80,14 @@ class DirectoryWatch:
         if self._up is not True:
             log.info("worker directory answers")
         self._up = True
-        self._roster.heard(listing.workers, self._clock.now())
-        self._gateways = [_row(record) for record in listing.gateways if record.instance != self._instance]
+        now = self._clock.now()
+        self._roster.heard(listing.workers, now)
+        self._targets.heard(filter(self._is_elsewhere, [*listing.workers, *listing.gateways]), now)
+        self._gateways = [_row(record) for record in listing.gateways if self._is_elsewhere(record)]
         self._follow([self._member(record) for record in self._roster.members])
+
+    def _is_elsewhere(self, record: Record) -> bool:
+        return record.instance != self._instance
 
     def _away(self, error: RegistryAway) -> None:
         if self._up is not False:

@@ -10,6 +10,7 @@ from common.clock import Clock
 from common.identity import instance_name
 from common.registry.announcer import Announcer
 from common.registry.base import GatewayRecord
+from common.scrape import TargetGroup, instance_targets
 from common.settings import Settings
 from gateway.directory_watch import DirectoryWatch
 from gateway.host_metrics import HostMetrics
@@ -20,6 +21,10 @@ from gateway.link_keeper import Member
 class Neighbours(Protocol):
     def gateways(self) -> list[GatewayRow]:
         """Those of other instances."""
+        ...
+
+    def targets(self) -> tuple[TargetGroup, ...]:
+        """What Prometheus has to scrape of other instances; may be called on any thread."""
         ...
 
     async def run(self) -> None:
@@ -33,6 +38,9 @@ class NoNeighbours:
     def gateways(self) -> list[GatewayRow]:
         return []
 
+    def targets(self) -> tuple[TargetGroup, ...]:
+        return ()
+
     async def run(self) -> None:
         """Nothing to do."""
 
@@ -44,6 +52,9 @@ class SharedNeighbours:
 
     def gateways(self) -> list[GatewayRow]:
         return self._watch.gateways()
+
+    def targets(self) -> tuple[TargetGroup, ...]:
+        return self._watch.targets()
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -64,13 +75,13 @@ def make_neighbours(
     # Only now: who has no Redis need not load its client.
     from common.registry.redis_directory import RedisDirectory  # noqa: PLC0415
 
-    instance = instance_name(settings)
+    instance, targets = instance_name(settings), instance_targets(settings)
     watched, announced_in = RedisDirectory(settings.redis_url), RedisDirectory(settings.redis_url)
     watch = DirectoryWatch(instance, watched, follow, metrics.link_refused, clock)
-    return SharedNeighbours(watch, Announcer(announced_in, lambda: _record(instance, row())))
+    return SharedNeighbours(watch, Announcer(announced_in, lambda: _record(instance, row(), targets)))
 
 
-def _record(instance: str, row: GatewayRow) -> GatewayRecord:
+def _record(instance: str, row: GatewayRow, targets: tuple[TargetGroup, ...]) -> GatewayRecord:
     return GatewayRecord(
         id=row.id,
         instance=instance,
@@ -78,4 +89,5 @@ def _record(instance: str, row: GatewayRow) -> GatewayRecord:
         state=row.state,
         sessions=row.sessions,
         metrics_url=row.metrics_url,
+        targets=targets,
     )

@@ -27,6 +27,7 @@ from common.process import BOOT_FAILED, wait_for_stop_signal
 from common.proxies import parse_proxies
 from common.registry.base import UnusableUrl
 from common.run_files import worker_end_notice, worker_socket
+from common.scrape import instance_targets
 from common.settings import Settings
 from common.silence import parse_schedule
 from common.tracing import make_tracing
@@ -199,6 +200,7 @@ class GatewayProcess:
         return ready_reply(ready := self._is_ready(), "" if ready else why_not)
 
     def _start_ops(self) -> OpsServer:
+        own_targets = instance_targets(self._settings)
         ops = OpsServer(
             self._settings.ops_host,
             self._settings.gateway_ops_port + self._index,
@@ -207,6 +209,7 @@ class GatewayProcess:
                 "/healthz": lambda: json_reply({"status": "ok"}),
                 "/readyz": self._ready_reply,
                 "/status": lambda: json_reply(self._row()),
+                "/targets": lambda: json_reply([*own_targets, *self._neighbours.targets()]),
             },
         )
         ops.start()

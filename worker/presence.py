@@ -15,6 +15,7 @@ from common.link_guard import LinkGuard
 from common.link_transport import LinkTransport
 from common.registry.announcer import Announcer
 from common.registry.base import Directory, WorkerRecord
+from common.scrape import instance_targets
 from common.settings import Settings
 from worker.metrics import WorkerMetrics
 from worker.server import GatewayLinks
@@ -89,6 +90,7 @@ class Presence:
             host=hello.host,
             card=hello.card,
             capacity=hello.capacity,
+            targets=instance_targets(self._settings),
         )
         await Announcer(self._directory, lambda: record).run()
 

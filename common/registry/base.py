@@ -11,6 +11,8 @@ from typing import Final, Protocol, TypeVar
 
 import msgspec
 
+from common.scrape import TargetGroup
+
 HEARTBEAT_S: Final = 1.0
 # Two heartbeats may be lost.
 EXPIRY_S: Final = 3.0
@@ -32,7 +34,7 @@ class WorkerRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     `incarnation` is another one for every process. `key` is the secret of its link: whoever may read the
     directory may use its workers. `host` and `card` are what it can be lost with; on the CPU there is no
-    card.
+    card. `targets`: its whole instance, for Prometheus.
     """
 
     id: str
@@ -45,13 +47,14 @@ class WorkerRecord(msgspec.Struct, frozen=True, kw_only=True):
     host: str
     card: str | None = None
     capacity: float = 1.0
+    targets: tuple[TargetGroup, ...] = ()
 
     def __repr__(self) -> str:
         return f"WorkerRecord({self.id}, {self.incarnation})"
 
 
 class GatewayRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A gateway as its own instance shows it."""
+    """A gateway as its own instance shows it. `targets`: its whole instance, for Prometheus."""
 
     id: str
     instance: str
@@ -59,6 +62,7 @@ class GatewayRecord(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     sessions: int
     metrics_url: str
+    targets: tuple[TargetGroup, ...] = ()
 
 
 Record = WorkerRecord | GatewayRecord

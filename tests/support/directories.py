@@ -8,10 +8,15 @@ from typing import Final
 from common.clock import Clock
 from common.link import LINK_VERSION
 from common.registry.base import EXPIRY_S, GatewayRecord, Listing, Record, RegistryAway, WorkerRecord
+from common.scrape import TargetGroup
 
 
 def worker_record(
-    worker: str, instance: str = "b", incarnation: str = "first", link_port: int = 9_700
+    worker: str,
+    instance: str = "b",
+    incarnation: str = "first",
+    link_port: int = 9_700,
+    targets: tuple[TargetGroup, ...] = (),
 ) -> WorkerRecord:
     return WorkerRecord(
         id=worker,
@@ -24,10 +29,13 @@ def worker_record(
         host="10.0.0.2",
         card="GPU-1",
         capacity=40.0,
+        targets=targets,
     )
 
 
-def gateway_record(gateway: str, instance: str = "b", sessions: int = 0) -> GatewayRecord:
+def gateway_record(
+    gateway: str, instance: str = "b", sessions: int = 0, targets: tuple[TargetGroup, ...] = ()
+) -> GatewayRecord:
     return GatewayRecord(
         id=gateway,
         instance=instance,
@@ -35,6 +43,7 @@ def gateway_record(gateway: str, instance: str = "b", sessions: int = 0) -> Gate
         state="ready",
         sessions=sessions,
         metrics_url="http://10.0.0.2:9400/metrics",
+        targets=targets,
     )
 
 

@@ -4,12 +4,13 @@ import msgspec
 import pytest
 
 from common.registry.base import GatewayRecord, UnusableUrl, WorkerRecord, decode_records, encode_record
+from common.scrape import TargetGroup
 from tests.support.directories import ADA, BOB, gateway_record
 
 
 def test_records_come_back_as_they_were() -> None:
     assert decode_records([encode_record(ADA), encode_record(BOB)], WorkerRecord) == [ADA, BOB]
-    gateway = gateway_record("b:0")
+    gateway = gateway_record("b:0", targets=(TargetGroup(("10.0.0.2:9400",), {"process": "gateway"}),))
     assert decode_records([encode_record(gateway)], GatewayRecord) == [gateway]
 
 
