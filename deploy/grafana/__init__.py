@@ -1,0 +1,1 @@
+"""Grafana dashboards, described in Python: `python -m deploy.grafana` writes their JSON."""
