@@ -8,10 +8,14 @@ ENGINES_INSTALLED := .venv-engines/.installed
 MAX_LINES := 300
 CHAOS_ROUNDS ?= 1
 
-.PHONY: serve test check coverage test-engines bench chaos clean
+.PHONY: serve topology test check coverage test-engines bench chaos clean
 
 serve: $(INSTALLED)
 	@exec $(BIN)/voxshard serve $(ARGS)
+
+# nginx, two gateways, two workers, Redis and Prometheus on this machine: docs/monitoring.md.
+topology: $(INSTALLED)
+	@exec $(BIN)/python -m deploy.topology $(ARGS)
 
 test: $(INSTALLED)
 	$(BIN)/pytest $(ARGS)

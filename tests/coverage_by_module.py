@@ -32,6 +32,8 @@ RULED: Final = (
     "common/*.py",
     "common/registry/announcer.py",
     "common/registry/base.py",
+    *(f"deploy/grafana/{name}.py" for name in ("layout", "queries")),
+    *(f"deploy/topology/{name}.py" for name in ("plan", "watch")),
     *(
         f"worker/engines/encoder_llm/{name}.py"
         for name in ("buckets", "busy", "continuation", "timed_words", "viterbi")
@@ -62,6 +64,7 @@ RULED: Final = (
     "gateway/registry/shared_records.py",
     "gateway/resume_tokens.py",
     "gateway/roster.py",
+    "gateway/scrape_targets.py",
     "gateway/session_feed.py",
     "gateway/session_trace.py",
     "gateway/strikes.py",
