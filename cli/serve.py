@@ -24,7 +24,7 @@ from cli.supervisor.mps_choice import choose_daemon, under_mps
 from cli.supervisor.mps_daemon import Daemon
 from cli.supervisor.notify_socket import open_notify_socket
 from cli.supervisor.ops import routes
-from cli.supervisor.plan import child_environ, plan_children
+from cli.supervisor.plan import child_environ, plan_children, stop_orders
 from cli.supervisor.policy import Halt
 from cli.supervisor.ports import check_ports, needed_ports
 from cli.supervisor.run_dir import NOTIFY_NAME, open_run_dir, write_settings
@@ -86,14 +86,19 @@ async def _run(
         ops = OpsServer(settings.ops_host, settings.supervisor_ops_port, routes(supervisor, metrics, ends))
         ops.start()
         try:
-            return await _run_until_signal(supervisor, card)
+            return await _run_until_signal(supervisor, settings, card)
         finally:
             ops.close()
 
 
-async def _run_until_signal(supervisor: Supervisor, card: CardKeeper | None) -> Halt | None:
+async def _run_until_signal(
+    supervisor: Supervisor, settings: Settings, card: CardKeeper | None
+) -> Halt | None:
     async def stop_at_signal() -> None:
+        told = await wait_for_stop_signal()
+        supervisor.stop(stop_orders(settings, told))
         await wait_for_stop_signal()
+        # Who says it twice means it.
         supervisor.stop()
 
     async def keep_card() -> None:

@@ -11,9 +11,9 @@ import tomllib
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Self
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from common.addresses import check_advertise_host, check_collector_url, check_redis_url
@@ -50,8 +50,8 @@ class Settings(BaseSettings):
         default=9_700, ge=1, le=65_535, description="links of other hosts to worker 0, then +1 each"
     )
 
-    workers: int = Field(default=2, ge=1, le=64, description="worker processes")
-    gateways: int = Field(default=1, ge=1, le=64, description="gateway processes; they share both ports")
+    workers: int = Field(default=2, ge=0, le=64, description="worker processes; with Redis also none")
+    gateways: int = Field(default=1, ge=0, le=64, description="gateway processes; with Redis also none")
     proxied: bool = Field(
         default=False, description="each gateway on ports of its own, for a proxy in front of them"
     )
@@ -215,6 +215,12 @@ class Settings(BaseSettings):
             raise ValueError(error.text) from error
         return text
 
+    @model_validator(mode="after")
+    def _there_is_somebody_to_work_with(self) -> Self:
+        if not (self.workers and self.gateways) and (self.redis_url is None or self.workers == self.gateways):
+            raise ValueError("workers alone, or gateways alone, need redis_url to find each other")
+        return self
+
     @field_validator("redis_url")
     @classmethod
     def _url_can_be_one(cls, text: str | None) -> str | None:
@@ -289,5 +295,5 @@ def _validated(values: dict[str, Any]) -> Settings:
     try:
         return Settings(**values)
     except ValidationError as error:
-        lines = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()]
+        lines = [": ".join([*map(str, item["loc"]), item["msg"]]) for item in error.errors()]
         raise SettingsError("; ".join(lines)) from error

@@ -66,8 +66,6 @@ class GatewayProcess:
     """Everything one gateway owns, put together."""
 
     def __init__(self, settings: Settings, index: int) -> None:
-        if settings.run_dir is None:
-            raise BootFailed("a gateway needs run_dir, the folder where its workers have their sockets")
         self._settings = settings
         self._index = index
         self._clock = MonotonicClock()
@@ -83,8 +81,7 @@ class GatewayProcess:
             settings.redis_url, settings.placement_seed, self._clock, self._metrics
         )
         seed = self._registry.seed
-        own = own_workers(settings, settings.run_dir)
-        self._pool = WorkerPool(own, seed.current, make_link, self._metrics.hosts)
+        self._pool = WorkerPool(own_workers(settings), seed.current, make_link, self._metrics.hosts)
         self._metrics.count_waiting(lambda: self._pool.waiting)
         self._neighbours = make_neighbours(
             settings, self._pool.follow, self._row, self._metrics.hosts, self._clock
@@ -216,8 +213,13 @@ class GatewayProcess:
         return ops
 
 
-def own_workers(settings: Settings, run_dir: Path) -> list[Member]:
-    """Those of this instance, by their sockets."""
+def own_workers(settings: Settings) -> list[Member]:
+    """Those of this instance, by their sockets. Raises `BootFailed`."""
+    run_dir = settings.run_dir
+    if run_dir is None:
+        if settings.workers:
+            raise BootFailed("a gateway needs run_dir, the folder where its workers have their sockets")
+        return []
     return [
         Member(
             member_id(settings, number),

@@ -23,8 +23,10 @@ def cores_for(index: int, workers: int, gateways: int, allowed: Sequence[int]) -
 
     None if there are too few to share, and for a worker that is none of these `workers`.
     """
+    if index >= workers:
+        return None
     share = (len(allowed) - gateways) // workers
-    if share < LEAST_CORES or index >= workers:
+    if share < LEAST_CORES:
         return None
     # From the end: interrupts and whatever else runs on the host like the first cores best.
     begin = len(allowed) - (index + 1) * share

@@ -18,8 +18,28 @@ class Role(Enum):
     GATEWAY = "gateway"
 
 
-# When all ends there is nowhere to drain to: a gateway is told to be quick, and workers follow it.
-STOP_SIGNALS: Final = {Role.WORKER: signal.SIGTERM, Role.GATEWAY: signal.SIGINT}
+_GRACE_S: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class StopOrder:
+    """`grace_s`: from the signal to SIGKILL."""
+
+    signal: signal.Signals
+    grace_s: float
+
+
+StopOrders = Mapping[Role, StopOrder]
+# Where there is nowhere to drain to a gateway is told to be quick, and workers follow it.
+QUICKLY: Final[StopOrders] = {
+    Role.WORKER: StopOrder(signal.SIGTERM, _GRACE_S),
+    Role.GATEWAY: StopOrder(signal.SIGINT, _GRACE_S),
+}
+
+
+def draining(timeout_s: float) -> StopOrders:
+    """Both drain by themselves for `timeout_s` at most, then have as long as ever."""
+    return dict.fromkeys(Role, StopOrder(signal.SIGTERM, timeout_s + _GRACE_S))
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +56,7 @@ class ChildSpec:
 class ChildProcess:
     def __init__(self, process: Process) -> None:
         self._process = process
+        self._grace: asyncio.Timeout | None = None
 
     @property
     def pid(self) -> int:
@@ -71,10 +92,22 @@ class ChildProcess:
                 os.killpg(self.pid, signal.SIGKILL)
             await self._process.wait()
 
+    def hurry(self, order: StopOrder) -> None:
+        """While it ends: this signal, too, and no more time than this grace from now on."""
+        if self._grace is None or self._process.returncode is not None:
+            return
+        self._ask_to_stop(order.signal)
+        until = asyncio.get_running_loop().time() + order.grace_s
+        self._grace.reschedule(min(self._grace.when() or until, until))
+
     async def _wait_at_most(self, limit_s: float) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(limit_s):
+        try:
+            async with asyncio.timeout(limit_s) as self._grace:
                 await self._process.wait()
+        except TimeoutError:
+            pass
+        finally:
+            self._grace = None
 
     def _ask_to_stop(self, number: signal.Signals) -> None:
         # Not Process.terminate(): it polls first, and may so take the exit code away from asyncio's watcher.

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from cli.supervisor.child import STOP_SIGNALS, ChildProcess, ChildSpec, Role, start_child
+from cli.supervisor.child import QUICKLY, ChildProcess, ChildSpec, Role, StopOrder, start_child
 from cli.supervisor.ends import EndBook, ended_by_itself
 from cli.supervisor.gate import Gate, Visit
 from cli.supervisor.metrics import SupervisorMetrics
@@ -21,8 +21,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What all keepers share. `boot_limit_s`: start to READY=1. `grace_s`: SIGTERM to SIGKILL. `gate`: of the
-    card, which workers pass."""
+    """What all keepers share. `boot_limit_s`: start to READY=1. `gate`: of the card, which workers pass."""
 
     environ: Mapping[str, str]
     notify: NotifySocket
@@ -30,7 +29,6 @@ class Surroundings:
     ends: EndBook
     clock: Clock
     boot_limit_s: float
-    grace_s: float = 10.0
     gate: Gate = field(default_factory=Gate)
 
 
@@ -52,6 +50,7 @@ class Keeper:
         self._gate = surroundings.gate if spec.role is Role.WORKER else Gate()
         self._life = life or ChildLife(spec.name)
         self._process: ChildProcess | None = None
+        self._stop_order = QUICKLY[spec.role]
         self._first_ready = asyncio.Event()
 
     @property
@@ -65,9 +64,16 @@ class Keeper:
     async def wait_first_ready(self) -> None:
         await self._first_ready.wait()
 
-    def told_to_stop(self) -> None:
+    def told_to_stop(self, order: StopOrder) -> None:
         """To be called right before `run` is cancelled."""
         self._life.told_to_stop()
+        self._stop_order = order
+
+    def hurry(self, order: StopOrder) -> None:
+        """To be called while it is stopping."""
+        self._stop_order = order
+        if self._process is not None:
+            self._process.hurry(order)
 
     async def run(self) -> Halt:
         """Until going on is of no use. Cancel this to stop the child: it ends when the child is gone."""
@@ -115,7 +121,7 @@ class Keeper:
             self._gate.ended(visit, code)
             return replace(self._end(code), recalled=visit.recalled)
         finally:
-            await process.end(self._surroundings.grace_s, STOP_SIGNALS[self.spec.role])
+            await process.end(self._stop_order.grace_s, self._stop_order.signal)
             ends.ended(incarnation, None)
             self._process = None
             self._surroundings.notify.forget(process.pid)

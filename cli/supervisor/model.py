@@ -23,9 +23,10 @@ class ModelUnusable(CannotServe):
 
 def with_prepared_model(settings: Settings, run_dir: Path) -> Settings | None:
     """Settings whose `model` and `prepared` are folders that every worker can load at once, or the same
-    settings if the engine needs nothing of that kind. None after a stop signal. Raises `ModelUnusable`.
+    settings if no worker of this instance needs that. None after a stop signal. Raises `ModelUnusable`.
     """
-    return asyncio.run(_prepared(settings, run_dir)) if needs_preparation(settings.engine) else settings
+    wanted = settings.workers and needs_preparation(settings.engine)
+    return asyncio.run(_prepared(settings, run_dir)) if wanted else settings
 
 
 async def _prepared(settings: Settings, run_dir: Path) -> Settings | None:

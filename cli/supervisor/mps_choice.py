@@ -30,7 +30,8 @@ class MpsUnusable(CannotServe):
 def choose_daemon(settings: Settings, run_dir: Path, environ: Mapping[str, str]) -> Daemon | None:
     """None: without MPS, or as CUDA finds it. Raises `MpsUnusable`."""
     theirs = configured_pipes(environ)
-    if not _is_wanted(settings, theirs):
+    # Gateways touch no card.
+    if not settings.workers or not _is_wanted(settings, theirs):
         return None
     check_contexts(settings.workers, cuda_driver())
     if theirs is not None:

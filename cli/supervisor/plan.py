@@ -1,13 +1,14 @@
-"""What to start: command lines and environment of the children."""
+"""What to start: command lines and environment of the children; and how they are to end."""
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from cli.supervisor.child import ChildSpec, Role
+from cli.supervisor.child import QUICKLY, ChildSpec, Role, StopOrders, draining
 from common.settings import Settings
 from worker.environment import DEFAULTS
 
@@ -20,6 +21,13 @@ def plan_children(settings: Settings, settings_file: Path, parent: int) -> list[
         for role, count in counts.items()
         for index in range(count)
     ]
+
+
+def stop_orders(settings: Settings, told: signal.Signals) -> StopOrders:
+    """Of a supervisor that is told to stop. Without Redis nobody else knows its sessions, and whoever sends
+    SIGINT waits for it at a terminal."""
+    drains = told is signal.SIGTERM and settings.redis_url is not None
+    return draining(settings.drain_timeout) if drains else QUICKLY
 
 
 def child_environ(

@@ -39,7 +39,7 @@ def needed_ports(settings: Settings) -> list[NeededPort]:
 
 
 def _client_ports(settings: Settings) -> list[NeededPort]:
-    if not settings.proxied:
+    if settings.gateways and not settings.proxied:
         return [
             NeededPort(settings.host, settings.port, "--port", "--host"),
             NeededPort(settings.http_host, settings.http_port, "--http-port", "--http-host"),

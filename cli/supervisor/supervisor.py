@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from cli.supervisor.child import Role
+from cli.supervisor.child import QUICKLY, Role, StopOrders
 from cli.supervisor.keeper import Keeper
 from cli.supervisor.policy import ChildState, Halt
 
@@ -22,10 +22,16 @@ class Supervisor:
         self.keepers: Final = tuple(keepers)
         self._announce = announce
         self._end = asyncio.Event()
+        self._stop_orders = QUICKLY
         self._halt: Halt | None = None
         self._running: dict[str, asyncio.Task[None]] = {}
 
-    def stop(self) -> None:
+    def stop(self, orders: StopOrders = QUICKLY) -> None:
+        """Told again, the newer orders count, also for those that are stopping already."""
+        self._stop_orders = orders
+        for keeper in self.keepers:
+            if keeper.state is ChildState.STOPPING:
+                keeper.hurry(orders[keeper.spec.role])
         self._end.set()
 
     def give_up(self, halt: Halt) -> None:
@@ -70,7 +76,7 @@ class Supervisor:
         for keeper in self._of(role):
             task = self._running.get(keeper.spec.name)
             if task is not None and not task.done():
-                keeper.told_to_stop()
+                keeper.told_to_stop(self._stop_orders[role])
                 task.cancel()
                 stopping.append(task)
         if stopping:

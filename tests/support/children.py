@@ -25,6 +25,8 @@ EXIT_AT_ONCE: Final = "raise SystemExit(9)"
 IGNORE_SIGTERM: Final = (
     f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {_SAY_READY}; {_SLEEP}"
 )
+# Python would take SIGINT as KeyboardInterrupt, and say so.
+IGNORE_SIGTERM_ONLY: Final = f"import signal; signal.signal(signal.SIGINT, signal.SIG_DFL); {IGNORE_SIGTERM}"
 
 
 def python(code: str, *arguments: str) -> tuple[str, ...]:

@@ -189,6 +189,14 @@ def test_addresses_can_be_connected_to_as_they_are(host: str, shown: str) -> Non
     ]
 
 
+def test_addresses_without_gateways_are_none_for_clients() -> None:
+    settings = load_settings({"gateways": 0, "workers": 1, "redis_url": "redis://10.0.0.7"}, {})
+    assert addresses(settings) == [
+        "ops worker-0 http://127.0.0.1:9500",
+        "ops supervisor http://127.0.0.1:9600",
+    ]
+
+
 def test_addresses_behind_a_proxy_are_those_that_it_needs() -> None:
     settings = load_settings({"proxied": True, "gateways": 2, "workers": 1}, {})
     assert addresses(settings)[:4] == [

@@ -95,7 +95,8 @@ def test_a_file_that_cannot_be_read_is_an_error_that_names_it(content: bytes | N
     [
         ("port", 0),
         ("port", 65_536),
-        ("workers", 0),
+        ("workers", -1),
+        ("gateways", -1),
         ("workers", "many"),
         ("log_level", "chatty"),
         ("segment_cap_ms", 999),
@@ -115,6 +116,15 @@ def test_a_file_that_cannot_be_read_is_an_error_that_names_it(content: bytes | N
 def test_values_out_of_range_are_errors_that_name_the_setting(name: str, value: Any) -> None:
     with pytest.raises(SettingsError, match=f"^{name}: "):
         load_settings({name: value}, {})
+
+
+def test_what_is_left_to_other_instances_is_found_by_redis() -> None:
+    for alone in ({"workers": 0}, {"gateways": 0}):
+        assert load_settings({**alone, "redis_url": "redis://10.0.0.7"}, {}).redis_url is not None
+        with pytest.raises(SettingsError, match="gateways alone, need redis_url"):
+            load_settings(alone, {})
+    with pytest.raises(SettingsError, match="gateways alone, need redis_url"):
+        load_settings({"workers": 0, "gateways": 0, "redis_url": "redis://10.0.0.7"}, {})
 
 
 def test_the_password_of_an_address_is_in_no_message_and_in_no_printed_record() -> None:
@@ -142,7 +152,7 @@ def test_a_collector_needs_the_extra(missing: str, monkeypatch: pytest.MonkeyPat
 
 def test_every_mistake_is_named_at_once() -> None:
     with pytest.raises(SettingsError, match=r"^workers: .*; gateways: "):
-        load_settings({"gateways": 0, "workers": 0}, {})
+        load_settings({"gateways": -1, "workers": 65}, {})
 
 
 def test_the_record_cannot_be_changed() -> None:

@@ -63,6 +63,7 @@ def test_a_share_is_a_run_of_neighbours_without_the_first_cores() -> None:
 
 def test_a_worker_that_is_none_of_these_has_no_share() -> None:
     assert cores_for(2, 2, 1, range(16)) is None
+    assert cores_for(0, 0, 1, range(16)) is None
 
 
 @pytest.mark.usefixtures("sixteen")

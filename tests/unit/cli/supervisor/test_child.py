@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from cli.supervisor.child import ChildProcess, ChildSpec, Role, start_child
+from cli.supervisor.child import ChildProcess, ChildSpec, Role, StopOrder, draining, start_child
 from cli.supervisor.notify_socket import open_notify_socket
 from tests.support.children import (
     EXIT_AT_ONCE,
     IGNORE_SIGTERM,
+    IGNORE_SIGTERM_ONLY,
     READY_THEN_SLEEP,
     child_environ,
     python,
@@ -60,6 +61,44 @@ def test_child_that_ignores_sigterm_is_killed_after_the_grace(tmp_path: Path) ->
         return await child.wait()
 
     assert asyncio.run(scenario()) == -signal.SIGKILL
+
+
+@pytest.mark.parametrize(
+    ("order", "end"),
+    [
+        (StopOrder(signal.SIGINT, 60.0), signal.SIGINT),
+        (StopOrder(signal.SIGTERM, 0.05), signal.SIGKILL),
+    ],
+)
+def test_who_is_ending_can_be_hurried(order: StopOrder, end: signal.Signals, tmp_path: Path) -> None:
+    async def scenario() -> int:
+        child = await started(python(IGNORE_SIGTERM_ONLY), tmp_path)
+        ending = asyncio.create_task(child.end(grace_s=60))
+        await asyncio.sleep(0)
+        child.hurry(order)
+        await ending
+        # Too late, and no harm.
+        child.hurry(order)
+        return await child.wait()
+
+    assert asyncio.run(scenario()) == -end
+
+
+def test_a_later_order_never_gives_more_time(tmp_path: Path) -> None:
+    async def scenario() -> int:
+        child = await started(python(IGNORE_SIGTERM), tmp_path)
+        ending = asyncio.create_task(child.end(grace_s=0.2))
+        await asyncio.sleep(0)
+        child.hurry(StopOrder(signal.SIGTERM, 60.0))
+        async with asyncio.timeout(5):
+            await ending
+        return await child.wait()
+
+    assert asyncio.run(scenario()) == -signal.SIGKILL
+
+
+def test_who_drains_has_its_usual_time_to_leave_besides() -> None:
+    assert draining(30.0) == dict.fromkeys(Role, StopOrder(signal.SIGTERM, 40.0))
 
 
 @pytest.mark.parametrize("ending", ["raise SystemExit(0)", "import time; time.sleep(60)"])

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
-from cli.supervisor.child import ChildSpec, Role
+from cli.supervisor.child import QUICKLY, ChildSpec, Role
 from cli.supervisor.ends import EndBook
 from cli.supervisor.keeper import Keeper, Surroundings
 from cli.supervisor.metrics import SupervisorMetrics
@@ -58,7 +58,7 @@ def keeper_of(argv: tuple[str, ...], around: Surroundings) -> Keeper:
 
 
 async def stop(keeper: Keeper, running: asyncio.Task[Halt]) -> None:
-    keeper.told_to_stop()
+    keeper.told_to_stop(QUICKLY[Role.WORKER])
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running

@@ -53,6 +53,12 @@ def test_other_engines_need_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_gateways_alone_need_nothing(tmp_path: Path) -> None:
+    flags = {"engine": "fun-asr-nano", "workers": 0, "redis_url": "redis://10.0.0.7"}
+    settings = load_settings(flags, {})
+    assert with_prepared_model(settings, tmp_path) is settings
+
+
 def test_workers_are_given_folders(tmp_path: Path, modules: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = prepared_checkpoint(tmp_path / "model")
     monkeypatch.chdir(tmp_path)

@@ -55,6 +55,7 @@ OWN = f"{OwnDaemon.__name__} /run/voxshard/mps"
         ({"engine": "moonshine"}, None),
         ({"engine": "moonshine", "device": "cuda"}, None),
         ({"engine": "moonshine", "mps": "on"}, OWN),
+        ({"engine": NANO, "workers": 0, "redis_url": "redis://10.0.0.7"}, None),
         ({"engine": "mine:create"}, None),
         ({"engine": "mine:create", "device": "cuda"}, OWN),
         ({"engine": "mine:create", "mps": "on"}, OWN),

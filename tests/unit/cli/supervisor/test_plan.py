@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 
-from cli.supervisor.child import Role
-from cli.supervisor.plan import child_environ, plan_children
+from cli.supervisor.child import QUICKLY, Role, StopOrder
+from cli.supervisor.plan import child_environ, plan_children, stop_orders
 from common.settings import load_settings
 from worker.environment import DEFAULTS
 
@@ -18,6 +19,13 @@ def test_each_child_is_told_its_role_index_and_settings() -> None:
         *(sys.executable, "-P", "-m", "worker"),
         *("--index", "1", "--settings", "/run/settings.json", "--parent", "4711"),
     )
+
+
+def test_sigterm_drains_both_where_others_know_the_sessions() -> None:
+    shared = load_settings({"redis_url": "redis://10.0.0.7", "drain_timeout": 20}, {})
+    assert stop_orders(shared, signal.SIGTERM) == dict.fromkeys(Role, StopOrder(signal.SIGTERM, 30.0))
+    assert stop_orders(shared, signal.SIGINT) is QUICKLY
+    assert stop_orders(load_settings({}, {}), signal.SIGTERM) is QUICKLY
 
 
 def test_children_search_where_the_parent_does_and_the_current_folder_last() -> None:

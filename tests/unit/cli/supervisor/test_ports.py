@@ -41,6 +41,11 @@ def test_behind_a_proxy_each_gateway_has_ports_of_its_own_and_the_proxy_those_of
     ]
 
 
+def test_workers_without_gateways_leave_the_public_ports_to_others() -> None:
+    settings = load_settings({"gateways": 0, "workers": 1, "redis_url": "redis://10.0.0.7"}, {})
+    assert [each.flag for each in needed_ports(settings)] == ["--worker-ops-port", "--supervisor-ops-port"]
+
+
 def test_links_of_other_hosts_need_ports_where_there_are_any() -> None:
     flags = {"workers": 2, "advertise_host": "10.0.0.2"}
     shared = needed_ports(load_settings({**flags, "redis_url": "redis://10.0.0.7"}, {}))

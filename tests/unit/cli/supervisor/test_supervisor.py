@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,7 +11,7 @@ import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
 
-from cli.supervisor.child import ChildSpec, Role
+from cli.supervisor.child import QUICKLY, ChildSpec, Role, StopOrder, draining
 from cli.supervisor.ends import EndBook
 from cli.supervisor.keeper import Keeper, Surroundings
 from cli.supervisor.metrics import SupervisorMetrics
@@ -21,7 +22,15 @@ from cli.supervisor.supervisor import Supervisor
 from common.clock import MonotonicClock
 from common.ends import Ends
 from common.ops_server import Route
-from tests.support.children import EXIT_AT_ONCE, NEVER_READY, child_environ, python, wait_gone, wait_until
+from tests.support.children import (
+    EXIT_AT_ONCE,
+    IGNORE_SIGTERM_ONLY,
+    NEVER_READY,
+    child_environ,
+    python,
+    wait_gone,
+    wait_until,
+)
 
 # Appends what it does to the file of its first argument, under the name of its second.
 DIARY = """
@@ -82,6 +91,22 @@ def test_gateways_come_after_all_workers_and_go_before_them(tmp_path: Path) -> N
     assert sorted(lines[:2]) == ["begin worker-0", "begin worker-1"]
     assert lines[2:4] == ["begin gateway-0", "end gateway-0"]
     assert sorted(lines[4:]) == ["end worker-0", "end worker-1"]
+
+
+def test_whoever_drains_is_hurried_when_told_again(tmp_path: Path) -> None:
+    specs = [spec(role, 0, python(IGNORE_SIGTERM_ONLY)) for role in Role]
+
+    async def scenario() -> None:
+        async with supervised(tmp_path, specs) as (supervisor, _, announced):
+            running = asyncio.create_task(supervisor.run())
+            await announced.wait()
+            supervisor.stop(draining(60.0))
+            await wait_until(lambda: supervisor.count(Role.GATEWAY, ChildState.STOPPING) == 1)
+            assert supervisor.count(Role.WORKER, ChildState.READY) == 1, "it serves until gateways are gone"
+            supervisor.stop({**QUICKLY, Role.WORKER: StopOrder(signal.SIGTERM, 0.05)})
+            assert await running is None
+
+    asyncio.run(scenario())
 
 
 def test_ops_routes_tell_the_state_of_every_child(tmp_path: Path) -> None:
