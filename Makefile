@@ -5,10 +5,12 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 ENGINES_BIN := .venv-engines/bin
 ENGINES_INSTALLED := .venv-engines/.installed
+DEPLOY_BIN := .venv-deploy/bin
+DEPLOY_INSTALLED := .venv-deploy/.installed
 MAX_LINES := 300
 CHAOS_ROUNDS ?= 1
 
-.PHONY: serve topology test check coverage test-engines bench chaos clean
+.PHONY: serve topology test check coverage test-engines test-deploy bench chaos clean
 
 serve: $(INSTALLED)
 	@exec $(BIN)/voxshard serve $(ARGS)
@@ -37,6 +39,11 @@ test-engines: $(INSTALLED) $(ENGINES_INSTALLED)
 	$(BIN)/pytest tests/engines --ignore tests/engines/encoder_llm $(ARGS)
 	$(ENGINES_BIN)/pytest tests/engines/encoder_llm $(ARGS)
 
+# compose.yaml, images, chart and units, by the tools that take them; wants docker-compose, nginx and systemd-analyze.
+# cloudcoil, which knows the resources of operators, comes with a plugin that would want a cluster.
+test-deploy: $(DEPLOY_INSTALLED)
+	$(DEPLOY_BIN)/pytest -p no:cloudcoil tests/deploy $(ARGS)
+
 # The fault tests over and over: killed workers, dead engines, hung gateways, clients that vanish. Then histories of
 # sessions under killed and stopped workers, and what that cost; how to make it larger: tests/chaos/README.md.
 chaos: $(INSTALLED)
@@ -46,7 +53,7 @@ bench: $(INSTALLED)
 	$(BIN)/python -m bench $(ARGS)
 
 clean:
-	rm -rf .venv .venv-engines .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage
+	rm -rf .venv .venv-engines .venv-deploy .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # pip below 25.1 does not know dependency groups.
@@ -54,6 +61,12 @@ $(INSTALLED): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install -q --upgrade 'pip>=25.1'
 	$(BIN)/python -m pip install -q -e '.[client,server,cpu]' --group dev
+	@touch $@
+
+$(DEPLOY_INSTALLED): pyproject.toml
+	test -x $(DEPLOY_BIN)/python || $(PYTHON) -m venv .venv-deploy
+	$(DEPLOY_BIN)/python -m pip install -q --upgrade 'pip>=25.1'
+	$(DEPLOY_BIN)/python -m pip install -q -e '.[server]' --group deploy
 	@touch $@
 
 # The three that are removed come with vLLM and fit another torch; nothing here needs them. All in one call of

@@ -1,0 +1,53 @@
+"""compose.yaml, as it stands and as docker-compose understands it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+import yaml
+
+from common.settings import PREFIX, Settings, load_settings
+from tests.deploy.programs import ROOT, run
+
+COMPOSE: Final = ROOT / "compose.yaml"
+GIVEN: Final = {"REDIS_PASSWORD": "4711", "GRAFANA_PASSWORD": "0815"}
+INSTANCES: Final = ("cpu", "card0", "card1")
+_TIME: Final = re.compile(r"(?:(\d+)m)?(?:(\d+)s)?")
+
+Service = dict[str, Any]
+
+
+def written() -> dict[str, Any]:
+    parsed: dict[str, Any] = yaml.safe_load(COMPOSE.read_text())
+    return parsed
+
+
+def understood(**more: str) -> dict[str, Service]:
+    """All services by name, with these variables besides those that are needed. Raises AssertionError."""
+    done = run("docker-compose", "-f", str(COMPOSE), "config", environ={**GIVEN, **more})
+    assert done.returncode == 0, done.stderr
+    services: dict[str, Service] = yaml.safe_load(done.stdout)["services"]
+    return services
+
+
+def started_by(profile: str) -> set[str]:
+    return {name for name, service in understood().items() if profile in service["profiles"]}
+
+
+def settings_of(service: Service) -> Settings:
+    """As the process in it would read them. Raises `SettingsError`."""
+    variables = {name: str(value) for name, value in service["environment"].items()}
+    return load_settings({}, {name: value for name, value in variables.items() if name.startswith(PREFIX)})
+
+
+def address_of(service: Service) -> str:
+    return str(service["networks"]["voxshard"]["ipv4_address"])
+
+
+def seconds(text: str) -> int:
+    """Of a time as compose writes it."""
+    found = _TIME.fullmatch(text)
+    assert found is not None, text
+    minutes, rest = (int(part or 0) for part in found.groups())
+    return 60 * minutes + rest

@@ -1,0 +1,153 @@
+"""compose.yaml is taken by docker-compose and agrees with the settings of what it starts."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from pathlib import Path
+from typing import Final
+
+import pytest
+import yaml
+
+from common.settings import Settings
+from tests.deploy.compose_file import (
+    COMPOSE,
+    GIVEN,
+    INSTANCES,
+    address_of,
+    seconds,
+    settings_of,
+    started_by,
+    understood,
+    written,
+)
+from tests.deploy.programs import ROOT, program, run
+from tests.deploy.stop_times import longest_stop_s
+
+AROUND: Final = {"grafana", "nginx", "nginx-config", "prometheus", "redis"}
+DEFAULTS: Final = Settings()
+_PINNED: Final = re.compile(r"[\w./-]+:[\w.-]+@sha256:[0-9a-f]{64}")
+_SECRET: Final = re.compile("PASSWORD|AUTH|SECRET|TOKEN|KEY|REDIS_URL")
+_SERVER: Final = re.compile(r"server ([\d.]+:\d+) ")
+
+
+@pytest.mark.parametrize(
+    ("profile", "services"),
+    [("cpu", {"cpu"} | AROUND), ("gpu", {"card0"} | AROUND), ("second-card", {"card1"})],
+)
+def test_a_profile_starts_what_it_says(profile: str, services: set[str]) -> None:
+    assert started_by(profile) == services
+
+
+@pytest.mark.parametrize("name", GIVEN)
+def test_nothing_starts_without_its_passwords(name: str) -> None:
+    others = {each: value for each, value in GIVEN.items() if each != name}
+    done = run("docker-compose", "-f", str(COMPOSE), "config", environ=others)
+    assert done.returncode != 0
+    assert "set it in .env" in done.stderr
+
+
+def test_secrets_are_those_of_the_operator_alone() -> None:
+    for service in written()["services"].values():
+        for name, value in service.get("environment", {}).items():
+            assert not _SECRET.search(name) or "${" in value, name
+
+
+@pytest.mark.parametrize("name", INSTANCES)
+def test_an_instance_has_settings_that_it_starts_with_and_time_to_drain(name: str) -> None:
+    service = understood()[name]
+    settings = settings_of(service)
+    assert settings.redis_url == "redis://:4711@redis:6379/0"
+    assert settings.trusted_proxies == address_of(understood()["nginx"])
+    assert seconds(service["stop_grace_period"]) > longest_stop_s(settings)
+    # Proxies, Prometheus and the health check of the image ask these.
+    assert settings.proxied and settings.gateways == 2
+    assert {settings.host, settings.http_host, settings.ops_host} == {"0.0.0.0"}
+    assert settings.supervisor_ops_port == DEFAULTS.supervisor_ops_port
+    assert settings.gateway_ops_port == DEFAULTS.gateway_ops_port
+
+
+def test_cards_differ_in_what_they_may_not_share() -> None:
+    services = understood(CARD0_CORES="0-15", CARD1_CORES="16-31")
+    one, other = services["card0"], services["card1"]
+    differing = {key for key in one if one[key] != other[key]}
+    assert differing == {"cpuset", "deploy", "networks", "profiles", "volumes"}
+    assert settings_of(one) == settings_of(other)
+
+
+@pytest.mark.parametrize(("numbers", "instances"), [("10", ["card0"]), ("10 11", ["card0", "card1"])])
+def test_nginx_is_told_of_the_gateways_that_there_are(
+    numbers: str, instances: list[str], tmp_path: Path
+) -> None:
+    services = understood(INSTANCES=numbers)
+    job, nginx = services["nginx-config"], services["nginx"]
+    [script] = job["command"]
+    config = tmp_path / "nginx.conf"
+    path = os.pathsep.join([str(Path(program("voxshard")).parent), os.environ["PATH"]])
+    done = run(
+        *job["entrypoint"],
+        script.replace("$$", "$").replace("/nginx/nginx.conf", str(config)),
+        environ={**job["environment"], "PATH": path},
+    )
+    assert done.returncode == 0, done.stderr
+    ports = [
+        f"{address_of(services[each])}:{port}"
+        for each in instances
+        for number in range(2)
+        for settings in [settings_of(services[each])]
+        for port in (settings.live_port(number), settings.http_port_of(number))
+    ]
+    assert sorted(_SERVER.findall(config.read_text())) == sorted(ports)
+    assert "allow 10.84.213.0/24;" in config.read_text()
+    assert "/nginx/nginx.conf" in nginx["command"]
+    told = nginx["command"][-1].replace("/tmp", str(tmp_path))
+    checked = run("nginx", "-t", "-c", str(config), "-g", told)
+    assert checked.returncode == 0, checked.stderr
+
+
+def test_only_clients_come_from_outside() -> None:
+    published = [port for service in understood().values() for port in service.get("ports", [])]
+    everywhere = [port for port in published if not str(port).startswith("127.0.0.1:")]
+    assert everywhere == [{"published": DEFAULTS.port, "target": DEFAULTS.port}]
+    assert f"127.0.0.1:{DEFAULTS.http_port}:{DEFAULTS.http_port}/tcp" in published
+
+
+def test_every_container_is_held_to_what_it_needs() -> None:
+    for name, service in understood().items():
+        assert service["read_only"] and service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+
+
+def test_images_are_pinned_or_built_here() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    for name, service in understood().items():
+        if "build" in service:
+            assert service["image"] == f"voxshard:{version}-{service['build']['target']}"
+        else:
+            assert _PINNED.fullmatch(service["image"]), name
+
+
+def test_what_is_mounted_is_there() -> None:
+    for service in written()["services"].values():
+        for source in (volume.split(":")[0] for volume in service.get("volumes", [])):
+            assert not source.startswith("./") or (ROOT / source).exists(), source
+
+
+def test_prometheus_is_configured_as_elsewhere() -> None:
+    here, elsewhere = (
+        yaml.safe_load((ROOT / "deploy" / folder / "prometheus.yml").read_text())
+        for folder in ("docker", "prometheus")
+    )
+    places = [
+        config.pop("http_sd_configs")
+        for config in (here["scrape_configs"][0], elsewhere["scrape_configs"][0])
+    ]
+    hosts = [[place["url"].replace("//gateways:", "//127.0.0.1:") for place in each] for each in places]
+    assert hosts[0] == hosts[1]
+    # The exporter for cards is not part of it.
+    elsewhere["scrape_configs"] = [
+        job for job in elsewhere["scrape_configs"] if job["job_name"] == "voxshard"
+    ]
+    assert here == elsewhere
