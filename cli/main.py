@@ -17,11 +17,11 @@ from cli.mps import start as start_mps
 from cli.mps import status as mps_status
 from cli.mps import stop as stop_mps
 from cli.nginx import nginx_config
-from cli.options import with_settings
+from cli.options import with_settings, with_source
 from cli.prepare import prepare
 from cli.status import status
 from cli.stream import stream
-from common.settings import Settings
+from common.settings import Settings, SettingsSource
 
 app = typer.Typer(
     help="Sharded real-time speech recognition.",
@@ -62,6 +62,18 @@ def serve(settings: Settings) -> None:
     from cli.serve import serve as run  # noqa: PLC0415
 
     run(settings)
+
+
+@app.command()
+@with_source
+def doctor(
+    source: SettingsSource,
+    as_json: Annotated[bool, typer.Option("--json", help="print findings as JSON")] = False,
+) -> None:
+    """Look for what would keep `serve` with the same settings from running, and say what to do about it."""
+    from cli.doctor.command import run  # noqa: PLC0415
+
+    run(source, as_json=as_json)
 
 
 worker_app = typer.Typer(invoke_without_command=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import typing
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any, Optional
 
 import typer
 
-from common.settings import Settings, SettingsError, load_settings
+from common.settings import Settings, SettingsError, SettingsSource
 
 
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:
@@ -18,16 +19,30 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
 
     `command` takes the `Settings` first; what else it takes are flags of its own, annotated for typer.
     """
+
+    def loaded(source: SettingsSource, **arguments: Any) -> None:
+        command(_load(source), **arguments)
+
+    return _with_flags(command, loaded)
+
+
+def with_source(command: Callable[..., None]) -> Callable[..., None]:
+    """The same for a command that takes a `SettingsSource`, and reads it by itself."""
+    return _with_flags(command, command)
+
+
+def _with_flags(command: Callable[..., None], call: Callable[..., None]) -> Callable[..., None]:
     own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
 
     def run(**flags: Any) -> None:
         arguments = {parameter.name: flags.pop(parameter.name) for parameter in own}
         show = flags.pop("print_settings")
-        settings = _load(flags)
+        given = {name: value for name, value in flags.items() if value is not None}
+        source = SettingsSource(given, os.environ, given.pop("config", None))
         if show:
-            typer.echo(settings.model_dump_json(indent=2))
+            typer.echo(_load(source).model_dump_json(indent=2))
             return
-        command(settings, **arguments)
+        call(source, **arguments)
 
     options = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
     options += _settings_options()
@@ -38,11 +53,9 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def _load(flags: dict[str, Any]) -> Settings:
-    given = {name: value for name, value in flags.items() if value is not None}
-    config = given.pop("config", None)
+def _load(source: SettingsSource) -> Settings:
     try:
-        return load_settings(given, config=config)
+        return source.load()
     except SettingsError as error:
         raise typer.BadParameter(str(error)) from error
 

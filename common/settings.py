@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, Literal, Self
@@ -29,6 +30,16 @@ API_KEY_VARIABLE: Final = PREFIX + "API_KEY"
 
 class SettingsError(Exception):
     """The settings cannot be used; the message names each and says why."""
+
+
+class UnknownVariables(SettingsError):
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__(f"unknown variables: {', '.join(names)}")
+        self.names = tuple(names)
+
+
+class ConfigUnreadable(SettingsError):
+    pass
 
 
 class Settings(BaseSettings):
@@ -259,11 +270,24 @@ def load_settings(
     file = config or (Path(variables[_CONFIG_VARIABLE]) if _CONFIG_VARIABLE in variables else None)
     unknown = sorted(set(variables) - _known_variables())
     if unknown:
-        raise SettingsError(f"unknown variables: {', '.join(unknown)}")
+        raise UnknownVariables(unknown)
     for no_setting in (_CONFIG_VARIABLE, API_KEY_VARIABLE):
         variables.pop(no_setting, None)
     from_variables = {key.removeprefix(PREFIX).lower(): value for key, value in variables.items()}
     return _validated({**_read_toml(file), **from_variables, **flags})
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsSource:
+    """Where settings come from, to be read more than once: flags that were given, variables, and a file."""
+
+    flags: Mapping[str, Any]
+    environ: Mapping[str, str]
+    config: Path | None = None
+
+    def load(self) -> Settings:
+        """As they are now. Raises `SettingsError`."""
+        return load_settings(self.flags, self.environ, self.config)
 
 
 def settings_from_file(path: Path) -> Settings:
@@ -288,7 +312,7 @@ def _read_toml(path: Path | None) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text())
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SettingsError(f"{path}: {error}") from error
+        raise ConfigUnreadable(f"{path}: {error}") from error
 
 
 def _validated(values: dict[str, Any]) -> Settings:

@@ -17,8 +17,6 @@ import uvloop
 from common.advertise import NoAdvertiseHost, with_advertise_host
 from common.clock import MonotonicClock, UnixClock
 from common.end_notice import IS_GIVEN
-from common.errors import BadHotwords
-from common.events import SessionOptions
 from common.identity import instance_name, member_id
 from common.logs import configure_logs
 from common.notify import notify_ready
@@ -29,13 +27,12 @@ from common.registry.base import UnusableUrl
 from common.run_files import worker_end_notice, worker_socket
 from common.scrape import instance_targets
 from common.settings import Settings
-from common.silence import parse_schedule
 from common.tracing import make_tracing
 from gateway.admission import Limits
 from gateway.boot import BootFailed
 from gateway.causes import Causes
+from gateway.defaults import default_options
 from gateway.departure import Departure
-from gateway.dialects.option_texts import parse_hotwords
 from gateway.dialing import over_socket
 from gateway.entrance import let_in, make_doors
 from gateway.host_view import GatewayRow, HostView, Seen, gateway_metrics_url, other_gateways
@@ -229,22 +226,6 @@ def own_workers(settings: Settings) -> list[Member]:
         )
         for number in range(settings.workers)
     ]
-
-
-def default_options(settings: Settings) -> SessionOptions:
-    """What is in force for a client that sets nothing. Raises `BootFailed` for a bad hotword file."""
-    return SessionOptions(
-        language=settings.language,
-        hotwords=() if settings.hotword_file is None else _read_hotwords(settings.hotword_file),
-        silence_schedule=parse_schedule(settings.silence_schedule),
-    )
-
-
-def _read_hotwords(file: Path) -> tuple[str, ...]:
-    try:
-        return parse_hotwords(",".join(file.read_text().splitlines()))
-    except (OSError, UnicodeDecodeError, BadHotwords) as error:
-        raise BootFailed(f"{file}: {error}") from error
 
 
 def run(settings: Settings, index: int) -> None:

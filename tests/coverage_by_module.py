@@ -26,6 +26,9 @@ ROOT: Final = Path(__file__).parent.parent
 LEAST_PERCENT: Final = 95.0
 AT_ONCE: Final = 2
 RULED: Final = (
+    "cli/doctor/checks/*.py",
+    "cli/doctor/finding.py",
+    "cli/doctor/gather.py",
     "cli/supervisor/card_policy.py",
     "cli/supervisor/gate.py",
     *(f"client/{name}.py" for name in ("failures", "replay", "retry", "session", "view")),

@@ -11,5 +11,9 @@ class PortUnusable(CannotServe):
     pass
 
 
+class PortTaken(PortUnusable):
+    pass
+
+
 class RunDirUnusable(CannotServe):
     pass

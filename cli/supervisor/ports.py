@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from cli.supervisor.errors import PortUnusable
+from cli.supervisor.errors import PortTaken, PortUnusable
 from common.identity import advertised_host
 from common.settings import Settings
 
@@ -88,11 +88,13 @@ def _probe(wanted: NeededPort) -> None:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
     except OSError as error:
-        raise PortUnusable(_explain(wanted, error)) from error
+        raise _explained(wanted, error) from error
 
 
-def _explain(wanted: NeededPort, error: OSError) -> str:
+def _explained(wanted: NeededPort, error: OSError) -> PortUnusable:
     where = f"port {wanted.port} on {wanted.host}"
     if error.errno == errno.EADDRINUSE:
-        return f"{where} is taken: stop what listens there, or choose another with {wanted.flag}"
-    return f"{where} cannot be used ({error.strerror}): change {wanted.host_flag} or {wanted.flag}"
+        return PortTaken(f"{where} is taken: stop what listens there, or choose another with {wanted.flag}")
+    return PortUnusable(
+        f"{where} cannot be used ({error.strerror}): change {wanted.host_flag} or {wanted.flag}"
+    )

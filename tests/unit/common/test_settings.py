@@ -6,7 +6,15 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from common.settings import Settings, SettingsError, load_settings, settings_from_file
+from common.settings import (
+    ConfigUnreadable,
+    Settings,
+    SettingsError,
+    SettingsSource,
+    UnknownVariables,
+    load_settings,
+    settings_from_file,
+)
 
 
 def toml(folder: Path, text: str) -> Path:
@@ -173,3 +181,20 @@ def test_children_get_the_supervisors_record_whatever_their_environment_says(
 @pytest.mark.parametrize("name", Settings.model_fields)
 def test_every_setting_says_what_it_is_for(name: str) -> None:
     assert Settings.model_fields[name].description
+
+
+def test_a_source_is_read_anew_each_time(tmp_path: Path) -> None:
+    file = tmp_path / "voxshard.toml"
+    source = SettingsSource({"workers": 3}, {"VOXSHARD_LANGUAGE": "en"}, file)
+    with pytest.raises(ConfigUnreadable):
+        source.load()
+    for gateways in (2, 3):
+        file.write_text(f"gateways = {gateways}\nworkers = 9\n")
+        settings = source.load()
+        assert (settings.gateways, settings.workers, settings.language) == (gateways, 3, "en")
+
+
+def test_unknown_variables_are_told_by_name() -> None:
+    with pytest.raises(UnknownVariables) as refused:
+        load_settings({}, {"VOXSHARD_WROKERS": "3", "VOXSHARD_WORKERS": "3", "OTHER": "1"})
+    assert refused.value.names == ("VOXSHARD_WROKERS",)

@@ -14,6 +14,7 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from cli.doctor.finding import NOTES, Cause
 from cli.supervisor.metrics import SupervisorMetrics
 from common.audio import SAMPLES_PER_MS
 from common.errors import BY_CODE, TABLE
@@ -146,6 +147,11 @@ def test_settings_table_has_every_setting_with_its_default() -> None:
     rows = table_rows(section(OPERATIONS, "## Settings"))
     assert [row[:3] for row in rows] == expected
     assert all(row[3] for row in rows)
+
+
+def test_causes_of_the_doctor_are_those_in_the_code() -> None:
+    expected = [(cause.value, "note" if cause in NOTES else "problem") for cause in Cause]
+    assert [row[:2] for row in table_rows(section(OPERATIONS, "### What the doctor finds"))] == expected
 
 
 def _shown_default(default: Any) -> str:

@@ -26,7 +26,7 @@ GENERATION_CONFIG: Final = "generation_config.json"
 _NEEDED: Final = ("config.yaml", "configuration.json", "model.pt", f"{LANGUAGE_MODEL_NAME}/config.json")
 _TOKENIZERS: Final = (("tokenizer.json",), ("vocab.json", "merges.txt"))
 _CTC_VOCABULARY: Final = "multilingual.tiktoken"
-_HUB_ID: Final = re.compile(r"\w[\w.-]*/\w[\w.-]*")
+HUB_ID: Final = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 _HUBS: Final = {"ms": ("ModelScope", "modelscope"), "hf": ("Hugging Face", "huggingface_hub")}
 _REFERENCE: Final = re.compile(r"\$\{([\w.]+)\}")
 
@@ -99,7 +99,7 @@ def resolve_model(model: str, hub: str) -> Path:
     folder = Path(model).expanduser()
     if folder.is_dir():
         return folder.absolute()
-    if not _HUB_ID.fullmatch(model):
+    if not HUB_ID.fullmatch(model):
         raise CheckpointError(f"there is no model folder {model}, and an id at a hub looks like OWNER/NAME")
     return _fetch(model, hub)
 

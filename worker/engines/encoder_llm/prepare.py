@@ -56,6 +56,16 @@ class Prepared:
     audio: Path
 
 
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """`ready`: made and up to date, in `target`; else `target` is where it would be made. Bytes of disk."""
+
+    ready: bool
+    target: Path
+    needed: int
+    free: int
+
+
 def prepare_from_settings(settings: Settings) -> PreparedModel:
     """Fetch, check and split the model of `settings`. Raises `CannotPrepare`."""
     if settings.model is None:
@@ -90,6 +100,16 @@ def prepare(checkpoint: Checkpoint, folder: Path | None = None) -> Prepared:
         which = f" ({error.filename})" if error.filename else ""
         raise CheckpointError(f"{target} cannot be made: {error.strerror or error}{which}") from error
     return _prepared(target)
+
+
+def survey(checkpoint: Checkpoint, folder: Path | None = None) -> Survey:
+    """What `prepare` with the same arguments would find. Raises `OSError`."""
+    source = _source(checkpoint)
+    places = _places(checkpoint, folder)
+    ready = _first_ready(places, source)
+    target = _first_writable(places) if ready is None else ready.folder
+    there = next(parent for parent in target.parents if parent.exists())
+    return Survey(ready is not None, target, _bytes_needed(source), shutil.disk_usage(there).free)
 
 
 def find_prepared(checkpoint: Checkpoint, folder: Path | None = None) -> Prepared:
@@ -154,12 +174,16 @@ def _check_replaceable(target: Path) -> None:
 
 
 def _check_space(target: Path, source: dict[str, FileState]) -> None:
-    needed = sum(state.size for state in source.values())
+    needed = _bytes_needed(source)
     free = shutil.disk_usage(target.parent).free
     if free < needed:
         raise CheckpointError(
             f"{target} needs {needed / _GIB:.1f} GiB of disk, and {free / _GIB:.1f} GiB are free there"
         )
+
+
+def _bytes_needed(source: dict[str, FileState]) -> int:
+    return sum(state.size for state in source.values())
 
 
 def _split_into(checkpoint: Checkpoint, source: dict[str, FileState]) -> Callable[[Path], None]:

@@ -1,0 +1,28 @@
+"""An engine that was tried out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cli.doctor.finding import Cause, Finding
+from common.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class EngineFacts:
+    """`trouble`: why it did not start; None if it did."""
+
+    trouble: str | None = None
+
+
+def check_engine(settings: Settings, facts: EngineFacts) -> Iterator[Finding]:
+    if facts.trouble is None:
+        return
+    known = settings.engine == "moonshine" and settings.model is None
+    yield Finding(
+        Cause.ENGINE_BROKEN,
+        f"engine {settings.engine} does not start: {facts.trouble}",
+        "workers end with code 3",
+        "pip install --force-reinstall -e '.[client,server,cpu]'" if known else "correct --engine or --model",
+    )

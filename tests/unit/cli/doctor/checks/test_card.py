@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from cli.doctor.checks.card import (
+    GIB,
+    Card,
+    CardFacts,
+    ComputeMode,
+    MpsFacts,
+    check_card,
+    worker_bytes,
+)
+from cli.doctor.finding import Cause
+from common.settings import load_settings
+
+CARD = Card("NVIDIA H200", total=141 * GIB, free=140 * GIB, mode=ComputeMode.DEFAULT)
+DAEMON = MpsFacts("/tmp/nvidia-mps", owner=1000)
+WELL = CardFacts(CARD, DAEMON, (13, 0), user=1000, weights=2 * GIB)
+
+
+def causes(facts: CardFacts, **flags: Any) -> list[Cause]:
+    settings = load_settings({"engine": "fun-asr-nano", "workers": 3, **flags}, {})
+    return [told.cause for told in check_card(settings, facts)]
+
+
+def test_a_free_card_under_mps_is_well() -> None:
+    assert causes(WELL) == []
+
+
+def test_a_worker_takes_cache_weights_and_what_is_beside() -> None:
+    assert worker_bytes(load_settings({"kv_cache_gib": 4.0}, {}), 2 * GIB) == 11 * GIB
+
+
+def test_a_card_that_is_not_there() -> None:
+    assert causes(CardFacts(None), device="cuda:7") == [Cause.CARD_MISSING]
+
+
+def test_the_last_worker_needs_its_share_behind_all_others() -> None:
+    # 0.3 of 141 GiB, behind two workers of 11 GiB.
+    assert causes(replace(WELL, card=replace(CARD, free=65 * GIB))) == []
+    assert causes(replace(WELL, card=replace(CARD, free=64 * GIB))) == [Cause.CARD_MEMORY]
+    assert causes(replace(WELL, card=replace(CARD, free=64 * GIB)), gpu_memory_utilization=0.2) == []
+
+
+def test_other_processes_are_worth_a_note_and_the_reason_for_too_little_memory() -> None:
+    used = replace(CARD, processes=("77 python",))
+    assert causes(replace(WELL, card=used)) == [Cause.CARD_SHARED]
+    settings = load_settings({"engine": "fun-asr-nano"}, {})
+    [told] = check_card(settings, replace(WELL, card=replace(used, free=GIB)))
+    assert told.cause is Cause.CARD_MEMORY and "77 python" in told.found
+
+
+@pytest.mark.parametrize(
+    ("mode", "mps", "expected"),
+    [
+        (ComputeMode.EXCLUSIVE_PROCESS, DAEMON, []),
+        (ComputeMode.EXCLUSIVE_PROCESS, None, [Cause.COMPUTE_MODE]),
+        (ComputeMode.EXCLUSIVE_THREAD, None, [Cause.COMPUTE_MODE]),
+        (ComputeMode.PROHIBITED, DAEMON, [Cause.COMPUTE_MODE]),
+        (ComputeMode.DEFAULT, None, []),
+    ],
+)
+def test_compute_modes(mode: ComputeMode, mps: MpsFacts | None, expected: list[Cause]) -> None:
+    assert causes(replace(WELL, card=replace(CARD, mode=mode), mps=mps)) == expected
+
+
+@pytest.mark.parametrize(
+    ("mps", "expected"),
+    [
+        (replace(DAEMON, trouble="Cannot find MPS control daemon process"), Cause.MPS_DEAD),
+        (MpsFacts("/nowhere", owner=None, trouble="it failed"), Cause.MPS_DEAD),
+        (replace(DAEMON, owner=0), Cause.MPS_OTHER_USER),
+        (replace(DAEMON, owner=0, trouble="it failed"), Cause.MPS_OTHER_USER),
+    ],
+)
+def test_daemons(mps: MpsFacts, expected: Cause) -> None:
+    assert causes(replace(WELL, mps=mps)) == [expected]
+
+
+@pytest.mark.parametrize(("cuda", "most"), [((13, 0), 24), ((13, 1), 30)])
+def test_a_daemon_takes_so_many_clients(cuda: tuple[int, int], most: int) -> None:
+    facts = replace(WELL, cuda=cuda, card=replace(CARD, total=2**50, free=2**50))
+    assert causes(facts, workers=most) == []
+    assert causes(facts, workers=most + 1) == [Cause.MPS_TOO_MANY]

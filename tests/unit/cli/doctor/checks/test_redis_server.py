@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import pytest
+
+from cli.doctor.checks.redis_server import Answer, RedisFacts, check_redis
+from cli.doctor.finding import Cause
+from common.settings import load_settings
+
+SETTINGS = load_settings({}, {})
+
+
+@pytest.mark.parametrize(
+    ("facts", "causes"),
+    [
+        (RedisFacts(version="7.0.15"), []),
+        (RedisFacts(version=""), []),
+        (RedisFacts(Answer.NOT_THERE, "ConnectionError"), [Cause.REDIS_UNREACHABLE]),
+        (RedisFacts(Answer.SILENT, "TimeoutError"), [Cause.REDIS_SILENT]),
+        (RedisFacts(Answer.REFUSED, "AuthenticationError"), [Cause.REDIS_PASSWORD]),
+        (RedisFacts(Answer.NOT_REDIS, "InvalidResponse"), [Cause.REDIS_WRONG_KIND]),
+        (RedisFacts(version="7.0.15", mode="cluster"), [Cause.REDIS_WRONG_KIND]),
+        (RedisFacts(version="7.0.15", mode="sentinel"), [Cause.REDIS_WRONG_KIND]),
+        (RedisFacts(version="7.0.15", role="slave"), [Cause.REDIS_WRONG_KIND]),
+        (RedisFacts(version="5.0.0"), []),
+        (RedisFacts(version="4.0.14"), [Cause.REDIS_TOO_OLD]),
+        (RedisFacts(limit=2**20, policy="noeviction"), []),
+        (RedisFacts(limit=0, policy="allkeys-lru"), []),
+        (RedisFacts(limit=2**20, policy="allkeys-lru"), [Cause.REDIS_EVICTS]),
+        (RedisFacts(limit=2**20, policy="volatile-ttl"), [Cause.REDIS_EVICTS]),
+        (RedisFacts(skew_s=1.9), []),
+        (RedisFacts(skew_s=2.1), [Cause.CLOCK_SKEW]),
+        (RedisFacts(skew_s=-3600.0), [Cause.CLOCK_SKEW]),
+        (RedisFacts(no_address="the way to Redis cannot be found"), [Cause.ADVERTISE_HOST_UNUSABLE]),
+    ],
+)
+def test_each_fault_has_its_name(facts: RedisFacts, causes: list[Cause]) -> None:
+    assert [told.cause for told in check_redis(SETTINGS, facts)] == causes
+
+
+def test_all_faults_are_told_at_once() -> None:
+    facts = RedisFacts(version="4.0", role="slave", limit=1, policy="allkeys-random", skew_s=60.0)
+    assert [told.cause for told in check_redis(SETTINGS, facts)] == [
+        Cause.REDIS_WRONG_KIND,
+        Cause.REDIS_TOO_OLD,
+        Cause.REDIS_EVICTS,
+        Cause.CLOCK_SKEW,
+    ]
