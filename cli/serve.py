@@ -50,7 +50,7 @@ def serve(settings: Settings) -> None:
         settings = with_advertise_host(settings)
         check_ports(needed_ports(settings))
         with open_run_dir(settings.run_dir) as run_dir:
-            configure_logs("supervisor", settings.log_level)
+            configure_logs("supervisor", settings.log_level, settings.log_format)
             ready = with_prepared_model(settings, run_dir)
             halt = asyncio.run(_supervise(ready, run_dir)) if ready is not None else None
     except (CannotServe, NoAdvertiseHost, OpsPortTaken) as error:

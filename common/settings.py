@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from common.addresses import check_advertise_host, check_collector_url, check_redis_url
 from common.errors import BadSilenceSchedule
+from common.log_levels import check_levels
 from common.proxies import parse_proxies
 from common.silence import parse_schedule
 
@@ -97,8 +98,9 @@ class Settings(BaseSettings):
         default="127.0.0.1,::1",
         description="proxies whose X-Forwarded-For counts: addresses and networks, with commas between",
     )
-    log_level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="least level logged"
+    log_level: str = Field(default="info", description="least level logged, or info,worker-1=debug,...")
+    log_format: Literal["text", "json"] = Field(
+        default="text", description="lines for people, or JSON objects"
     )
     otlp_endpoint: str | None = Field(
         default=None, description="collector of traces, http://HOST:4318; no traces if not given"
@@ -231,6 +233,12 @@ class Settings(BaseSettings):
         if not (self.workers and self.gateways) and (self.redis_url is None or self.workers == self.gateways):
             raise ValueError("workers alone, or gateways alone, need redis_url to find each other")
         return self
+
+    @field_validator("log_level")
+    @classmethod
+    def _levels_can_be_read(cls, text: str) -> str:
+        check_levels(text)
+        return text
 
     @field_validator("redis_url")
     @classmethod

@@ -230,7 +230,7 @@ def own_workers(settings: Settings) -> list[Member]:
 
 def run(settings: Settings, index: int) -> None:
     """Run gateway `index` until it is told to stop. Exits with `BOOT_FAILED` when it cannot."""
-    configure_logs(f"gateway-{index}", settings.log_level)
+    configure_logs(f"gateway-{index}", settings.log_level, settings.log_format)
     try:
         uvloop.run(GatewayProcess(with_advertise_host(settings), index).serve())
     except* (BootFailed, CannotListen, NoAdvertiseHost, OpsPortTaken, UnusableUrl) as errors:

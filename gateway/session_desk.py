@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from functools import partial
 
@@ -16,6 +17,8 @@ from gateway.relay import SessionRelay
 from gateway.resume_tokens import ResumeClaim
 from gateway.session_seams import SessionClient
 from gateway.session_trace import SessionTrace
+
+log = logging.getLogger(__name__)
 
 
 class SessionDesk:
@@ -71,7 +74,9 @@ class SessionDesk:
         """What the client is told once a worker has the session."""
         relay = self.session
         self._names.taken()
-        claim = ResumeClaim(relay.id, self._allowance.tenant, relay.pin_epoch, relay.trace)
+        tenant = self._allowance.tenant
+        log.info("session begins", extra={"session": relay.id, "tenant": tenant, "worker": relay.worker})
+        claim = ResumeClaim(relay.id, tenant, relay.pin_epoch, relay.trace)
         grant = ResumeGrant(self._services.tokens.token(claim), RESUME_WITHIN_S)
         if not relay.is_resumed:
             return Started(relay.id, relay.worker, grant)
@@ -90,6 +95,7 @@ class SessionDesk:
         if relay is not None:
             self._services.sessions.ended(relay.id)
             relay.close()
+            log.info("session ends", extra={"session": relay.id})
 
     def lose(self, reason: str) -> None:
         """The running one, if there is one, ends by no wish of its client: what it has not settled is lost,

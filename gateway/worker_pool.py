@@ -179,7 +179,7 @@ class WorkerPool:
                     self.wait(session)
             except Exception:
                 # Whatever goes wrong in one session must not cut the link of all.
-                log.exception("session failed")
+                log.exception("session failed", extra={"session": session.id})
                 session.broken()
 
 

@@ -252,7 +252,7 @@ def _run_dir(settings: Settings) -> Path:
 def run(settings: Settings, index: int, incarnation: str = "") -> None:
     """Run worker `index` until it is told to stop. Exits with `BOOT_FAILED`, `ENGINE_DIED` or `CARD_LOST`.
     `incarnation`: what its supervisor, if it has one, calls this process."""
-    configure_logs(f"worker-{index}", settings.log_level)
+    configure_logs(f"worker-{index}", settings.log_level, settings.log_format)
     set_defaults(os.environ)
     os.environ.update(client_limits(settings))
     pin_to_cores(settings, index)

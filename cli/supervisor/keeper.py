@@ -113,7 +113,7 @@ class Keeper:
             return _End(f"could not be started ({error.strerror})")
         self._process = process
         visit.began(process.kill)
-        log.info("child started", extra={"child": self.spec.name, "pid": process.pid})
+        log.info("child started", extra={"child": self.spec.name, "child_pid": process.pid})
         try:
             code = await self._watch(process)
             # At once: there may be sessions that wait for it.
@@ -125,7 +125,7 @@ class Keeper:
             ends.ended(incarnation, None)
             self._process = None
             self._surroundings.notify.forget(process.pid)
-            log.info("child gone", extra={"child": self.spec.name, "pid": process.pid})
+            log.info("child gone", extra={"child": self.spec.name, "child_pid": process.pid})
 
     async def _watch(self, process: ChildProcess) -> int | None:
         """Its exit code; None if it did not become ready in time."""
@@ -158,7 +158,7 @@ class Keeper:
     def _note_ready(self, process: ChildProcess) -> None:
         self._life.said_ready(self._surroundings.clock.now())
         self._first_ready.set()
-        log.info("child ready", extra={"child": self.spec.name, "pid": process.pid})
+        log.info("child ready", extra={"child": self.spec.name, "child_pid": process.pid})
 
     def _count_restart(self) -> None:
         self._life.restarted()

@@ -40,7 +40,7 @@ class NotifySocket:
         if pid is None:
             return
         if pid not in self._ready and len(self._ready) >= _MAX_PIDS:
-            log.warning("ready message dropped: too many unknown pids", extra={"pid": pid})
+            log.warning("ready message dropped: too many unknown pids", extra={"child_pid": pid})
             return
         self._ready.setdefault(pid, asyncio.Event()).set()
 

@@ -22,6 +22,7 @@ class Owner:
     """A session that gives its decodes' lengths for audio and keeps what comes back."""
 
     def __init__(self, *, ended: bool = False, suspects: tuple[int, ...] = ()) -> None:
+        self.id = "call"
         self.ended = ended
         self.said: list[tuple[int, ...]] = []
         """The segments that the engine has, whenever that was said."""

@@ -24,7 +24,7 @@ def main() -> None:
     arguments = parser.parse_args()
     end_with_parent(arguments.parent)
     settings = settings_from_file(arguments.settings)
-    configure_logs("prepare", settings.log_level)
+    configure_logs("prepare", settings.log_level, settings.log_format)
     print(json.dumps(_outcome(settings)), flush=True)  # noqa: T201
 
 

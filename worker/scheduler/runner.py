@@ -29,6 +29,9 @@ class DecodeOwner(Hashable, Protocol):
     """A session as the scheduler sees it."""
 
     @property
+    def id(self) -> str: ...
+
+    @property
     def in_decode(self) -> InDecode:
         """Is told what the engine is given, and what it has answered; not what it has died of."""
         ...
@@ -218,9 +221,8 @@ class DecodeScheduler:
 
     def _on_failure(self, owner: DecodeOwner, decode: Decode, error: EngineError) -> None:
         self._failures += 1
-        log.error(
-            "decode failed", extra={"kind": decode.kind.name, "in_a_row": self._failures}, exc_info=error
-        )
+        told = {"session": owner.id, "kind": decode.kind.name, "in_a_row": self._failures}
+        log.error("decode failed", extra=told, exc_info=error)
         owner.in_decode.over(decode.segment)
         owner.decode_failed(decode)
         if self._failures >= MAX_FAILURES_IN_A_ROW:

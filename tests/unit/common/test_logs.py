@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import json
 import logging
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from common.logs import FieldFormatter, configure_logs
+from common.logs import FieldFormatter, JsonFormatter, configure_logs
 
 
 @pytest.fixture
@@ -62,3 +64,59 @@ def test_configuring_again_replaces_the_former_handler(root: logging.Logger) -> 
     configure_logs("worker-0", "debug")
     assert len(root.handlers) == 1
     assert root.level == logging.DEBUG
+
+
+def json_line(record: dict[str, object]) -> dict[str, object]:
+    text = JsonFormatter("worker-0").format(logging.makeLogRecord(record))
+    assert "\n" not in text
+    told: dict[str, object] = json.loads(text)
+    return told
+
+
+def test_as_json_each_event_is_one_object_with_its_fields() -> None:
+    told = json_line(
+        {
+            "msg": "moved to %s",
+            "args": ("worker-1",),
+            "levelname": "WARNING",
+            "name": "gateway.relay",
+            "created": 1764469200.1234,
+            "process": 77,
+            "session": "call-2",
+            "segments": (1, 2),
+        }
+    )
+    assert told == {
+        "time": "2025-11-30T02:20:00.123+00:00",
+        "level": "warning",
+        "logger": "gateway.relay",
+        "process": "worker-0",
+        "pid": 77,
+        "message": "moved to worker-1",
+        "session": "call-2",
+        "segments": [1, 2],
+    }
+
+
+def test_as_json_a_stack_trace_is_a_field() -> None:
+    try:
+        raise RuntimeError("no model")
+    except RuntimeError as error:
+        told = json_line({"msg": "engine died", "exc_info": (RuntimeError, error, error.__traceback__)})
+    assert str(told["exception"]).startswith("Traceback") and "no model" in str(told["exception"])
+
+
+def test_as_json_a_field_of_any_type_is_told_and_replaces_nothing() -> None:
+    told = json_line({"msg": "made", "levelname": "INFO", "folder": Path("/run/x"), "level": 7})
+    assert (told["folder"], told["level"]) == ("/run/x", "info")
+
+
+def test_form_and_level_are_those_of_the_process(
+    root: logging.Logger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure_logs("worker-1", "warning,worker-1=debug", "json")
+    logging.getLogger("worker").debug("heard")
+    assert json.loads(capsys.readouterr().err)["message"] == "heard"
+    configure_logs("worker-2", "warning,worker-1=debug", "json")
+    logging.getLogger("worker").info("heard")
+    assert capsys.readouterr().err == ""

@@ -69,7 +69,7 @@ class EngineHost:
 
     async def _start(self, orders: Start) -> None:
         settings = Settings.model_validate_json(orders.settings)
-        configure_logs(orders.name, settings.log_level)
+        configure_logs(orders.name, settings.log_level, settings.log_format)
         engine = load_engine(settings)
         await engine.start()
         # What start-up made lives for ever: the collector need not look at it again.
