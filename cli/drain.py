@@ -12,8 +12,8 @@ import typer
 
 from common.ops_client import FetchFailed, fetch_text
 
-_TIMEOUT_S: Final = 5.0
-_POLL_S: Final = 0.2
+TIMEOUT_S: Final = 5.0
+POLL_S: Final = 0.2
 _WORKER: Final = "worker"
 _GATEWAY: Final = "gateway"
 
@@ -31,13 +31,13 @@ class _Children(msgspec.Struct, frozen=True):
 
 Supervisor = Annotated[str, typer.Option(help="address of the supervisor's ops port")]
 Within = Annotated[float, typer.Option(help="seconds for each of them to be ready again")]
-_SUPERVISOR: Final = "http://127.0.0.1:9600"
+SUPERVISOR_URL: Final = "http://127.0.0.1:9600"
 _WITHIN_S: Final = 400.0
 
 
 def drain(
     name: Annotated[str, typer.Argument(help="number of the worker, or gateway-N")],
-    supervisor: Supervisor = _SUPERVISOR,
+    supervisor: Supervisor = SUPERVISOR_URL,
     within: Within = _WITHIN_S,
 ) -> None:
     """Restart one worker or gateway of this host: its sessions go to others, each at its next endpoint."""
@@ -46,7 +46,7 @@ def drain(
 
 def rolling_restart(
     gateways: Annotated[bool, typer.Option("--gateways", help="then all gateways, too")] = False,
-    supervisor: Supervisor = _SUPERVISOR,
+    supervisor: Supervisor = SUPERVISOR_URL,
     within: Within = _WITHIN_S,
 ) -> None:
     """Restart all workers of this host, one after the other."""
@@ -58,16 +58,16 @@ def rolling_restart(
 
 def _restart(child: Child, supervisor: str, within_s: float) -> None:
     if child.pid is None:
-        raise _failed(f"{child.name} does not run")
+        raise failed(f"{child.name} does not run")
     began = time.monotonic()
     try:
         os.kill(child.pid, signal.SIGTERM)
     except OSError as error:
-        raise _failed(f"{child.name} cannot be told: {error.strerror}") from error
+        raise failed(f"{child.name} cannot be told: {error.strerror}") from error
     while not _is_back(_named(supervisor, child.name), child.pid):
         if time.monotonic() - began > within_s:
-            raise _failed(f"{child.name} was not ready again within {within_s:g} s")
-        time.sleep(_POLL_S)
+            raise failed(f"{child.name} was not ready again within {within_s:g} s")
+        time.sleep(POLL_S)
     typer.echo(f"{child.name} ready again after {time.monotonic() - began:.1f} s")
 
 
@@ -80,19 +80,19 @@ def _named(supervisor: str, name: str) -> Child:
     for child in children:
         if child.name == name:
             return child
-    raise _failed(f"there is no {name}; there are: {', '.join(child.name for child in children)}")
+    raise failed(f"there is no {name}; there are: {', '.join(child.name for child in children)}")
 
 
 def _children(supervisor: str) -> tuple[Child, ...]:
     try:
-        body = fetch_text(supervisor.rstrip("/") + "/children", _TIMEOUT_S)
+        body = fetch_text(supervisor.rstrip("/") + "/children", TIMEOUT_S)
         return msgspec.json.decode(body, type=_Children).children
     except FetchFailed as error:
-        raise _failed(f"no answer from {error}") from error
+        raise failed(f"no answer from {error}") from error
     except msgspec.DecodeError as error:
-        raise _failed(f"{supervisor} answers, but not with a list of children") from error
+        raise failed(f"{supervisor} answers, but not with a list of children") from error
 
 
-def _failed(message: str) -> typer.Exit:
+def failed(message: str) -> typer.Exit:
     typer.echo(f"voxshard: {message}", err=True)
     return typer.Exit(1)

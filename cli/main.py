@@ -19,9 +19,11 @@ from cli.mps import stop as stop_mps
 from cli.nginx import nginx_config
 from cli.options import with_settings, with_source
 from cli.prepare import prepare
+from cli.reload import reload
 from cli.status import status
 from cli.stream import stream
-from common.settings import Settings, SettingsSource
+from common.settings import Settings
+from common.settings_source import SettingsSource
 
 app = typer.Typer(
     help="Sharded real-time speech recognition.",
@@ -56,12 +58,12 @@ def _every_command(
 
 
 @app.command()
-@with_settings
-def serve(settings: Settings) -> None:
+@with_source
+def serve(source: SettingsSource) -> None:
     """Run the whole system on this machine: workers, gateways, and the supervisor that watches them."""
     from cli.serve import serve as run  # noqa: PLC0415
 
-    run(settings)
+    run(source)
 
 
 @app.command()
@@ -128,5 +130,6 @@ mps_app.command("stop")(stop_mps)
 app.command()(drain)
 app.command()(with_settings(nginx_config))
 app.command()(rolling_restart)
+app.command()(reload)
 app.command()(status)
 app.command()(stream)

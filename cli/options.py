@@ -11,7 +11,9 @@ from typing import Any, Optional
 
 import typer
 
-from common.settings import Settings, SettingsError, SettingsSource
+from common.settings import Settings
+from common.settings_errors import SettingsError
+from common.settings_source import SettingsSource
 
 
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:
@@ -21,7 +23,7 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
     """
 
     def loaded(source: SettingsSource, **arguments: Any) -> None:
-        command(_load(source), **arguments)
+        command(load(source), **arguments)
 
     return _with_flags(command, loaded)
 
@@ -40,7 +42,7 @@ def _with_flags(command: Callable[..., None], call: Callable[..., None]) -> Call
         given = {name: value for name, value in flags.items() if value is not None}
         source = SettingsSource(given, os.environ, given.pop("config", None))
         if show:
-            typer.echo(_load(source).model_dump_json(indent=2))
+            typer.echo(load(source).model_dump_json(indent=2))
             return
         call(source, **arguments)
 
@@ -53,7 +55,8 @@ def _with_flags(command: Callable[..., None], call: Callable[..., None]) -> Call
     return run
 
 
-def _load(source: SettingsSource) -> Settings:
+def load(source: SettingsSource) -> Settings:
+    """Raises `typer.BadParameter`."""
     try:
         return source.load()
     except SettingsError as error:

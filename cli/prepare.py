@@ -7,7 +7,8 @@ from typing import Annotated, Final
 
 import typer
 
-from common.settings import SettingsError, load_settings
+from common.settings import load_settings
+from common.settings_errors import SettingsError
 
 _UNUSABLE: Final = 2
 

@@ -13,10 +13,12 @@ from typing import Final
 import typer
 from prometheus_client import CollectorRegistry
 
+from cli.options import load
 from cli.supervisor.card import CardKeeper, running
 from cli.supervisor.ends import EndBook
 from cli.supervisor.errors import CannotServe
 from cli.supervisor.gate import Gate
+from cli.supervisor.hang_up import obey_hang_ups
 from cli.supervisor.keeper import Keeper, Surroundings
 from cli.supervisor.metrics import SupervisorMetrics
 from cli.supervisor.model import with_prepared_model
@@ -27,16 +29,18 @@ from cli.supervisor.ops import routes
 from cli.supervisor.plan import child_environ, plan_children, stop_orders
 from cli.supervisor.policy import Halt
 from cli.supervisor.ports import check_ports, needed_ports
-from cli.supervisor.run_dir import NOTIFY_NAME, open_run_dir, write_settings
+from cli.supervisor.reload import Reloader
+from cli.supervisor.run_dir import NOTIFY_NAME, open_run_dir, with_seed, write_settings
 from cli.supervisor.supervisor import Supervisor
 from common.addresses import http_url, reachable_host
 from common.advertise import NoAdvertiseHost, with_advertise_host
 from common.clock import MonotonicClock
 from common.logs import configure_logs
 from common.notify import notify_ready
-from common.ops_server import OpsPortTaken, OpsServer
+from common.ops_server import OpsPortTaken, OpsServer, json_reply
 from common.process import BOOT_FAILED, wait_for_stop_signal
 from common.settings import Settings
+from common.settings_source import SettingsSource
 from worker.mps_control import PIPES_VARIABLE
 
 log = logging.getLogger(__name__)
@@ -44,15 +48,16 @@ log = logging.getLogger(__name__)
 _UNUSABLE: Final = 2
 
 
-def serve(settings: Settings) -> None:
+def serve(source: SettingsSource) -> None:
     """Run the whole system on this machine: workers, gateways, and the supervisor that watches them."""
+    loaded = load(source)
     try:
-        settings = with_advertise_host(settings)
+        settings = with_seed(with_advertise_host(loaded))
         check_ports(needed_ports(settings))
         with open_run_dir(settings.run_dir) as run_dir:
             configure_logs("supervisor", settings.log_level, settings.log_format)
             ready = with_prepared_model(settings, run_dir)
-            halt = asyncio.run(_supervise(ready, run_dir)) if ready is not None else None
+            halt = asyncio.run(_supervise(source, loaded, ready, run_dir)) if ready is not None else None
     except (CannotServe, NoAdvertiseHost, OpsPortTaken) as error:
         typer.echo(f"voxshard serve: {error}", err=True)
         raise typer.Exit(_UNUSABLE) from error
@@ -61,17 +66,19 @@ def serve(settings: Settings) -> None:
         raise typer.Exit(BOOT_FAILED)
 
 
-async def _supervise(settings: Settings, run_dir: Path) -> Halt | None:
+async def _supervise(source: SettingsSource, loaded: Settings, ready: Settings, run_dir: Path) -> Halt | None:
     metrics = SupervisorMetrics(CollectorRegistry())
-    daemon = choose_daemon(settings, run_dir, os.environ)
+    daemon = choose_daemon(ready, run_dir, os.environ)
+    settings = ready if daemon is None else under_mps(ready)
+    reloader = Reloader(source, loaded, settings, run_dir)
     if daemon is None:
-        return await _run(settings, run_dir, metrics, None)
+        return await _run(settings, run_dir, metrics, None, reloader)
     async with running(daemon, metrics):
-        return await _run(under_mps(settings), run_dir, metrics, daemon)
+        return await _run(settings, run_dir, metrics, daemon, reloader)
 
 
 async def _run(
-    settings: Settings, run_dir: Path, metrics: SupervisorMetrics, daemon: Daemon | None
+    settings: Settings, run_dir: Path, metrics: SupervisorMetrics, daemon: Daemon | None, reloader: Reloader
 ) -> Halt | None:
     """`daemon`: the MPS daemon that workers are to run under."""
     async with open_notify_socket(run_dir / NOTIFY_NAME) as notify:
@@ -83,20 +90,21 @@ async def _run(
         specs = plan_children(settings, write_settings(settings, run_dir), os.getpid())
         supervisor = Supervisor([Keeper(spec, around) for spec in specs], lambda: _announce(settings))
         card = CardKeeper(daemon, gate, metrics, clock) if daemon is not None else None
-        ops = OpsServer(settings.ops_host, settings.supervisor_ops_port, routes(supervisor, metrics, ends))
+        answers = routes(supervisor, metrics, ends) | {"/reloads": lambda: json_reply(reloader.view)}
+        ops = OpsServer(settings.ops_host, settings.supervisor_ops_port, answers)
         ops.start()
         try:
-            return await _run_until_signal(supervisor, settings, card)
+            return await _run_until_signal(supervisor, card, reloader)
         finally:
             ops.close()
 
 
 async def _run_until_signal(
-    supervisor: Supervisor, settings: Settings, card: CardKeeper | None
+    supervisor: Supervisor, card: CardKeeper | None, reloader: Reloader
 ) -> Halt | None:
     async def stop_at_signal() -> None:
         told = await wait_for_stop_signal()
-        supervisor.stop(stop_orders(settings, told))
+        supervisor.stop(stop_orders(reloader.running, told))
         await wait_for_stop_signal()
         # Who says it twice means it.
         supervisor.stop()
@@ -109,6 +117,7 @@ async def _run_until_signal(
         beside = [
             tasks.create_task(stop_at_signal(), name="signals"),
             tasks.create_task(keep_card(), name="card"),
+            tasks.create_task(obey_hang_ups(reloader.reload, supervisor.stop), name="hang-ups"),
         ]
         try:
             return await supervisor.run()

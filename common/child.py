@@ -6,16 +6,16 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.settings import Settings, settings_from_file
+from common.settings_file import SettingsFile
 
 
 @dataclass(frozen=True, slots=True)
 class ChildArguments:
-    """`parent`: process id of the supervisor. `incarnation`: what it calls this process in its `common.ends`;
-    empty if nobody asked for it."""
+    """`settings`: what the supervisor tells, now and later. `parent`: its process id. `incarnation`: what it
+    calls this process in its `common.ends`; empty if nobody asked for it."""
 
     index: int
-    settings: Settings
+    settings: SettingsFile
     parent: int
     incarnation: str = ""
 
@@ -27,5 +27,5 @@ def child_arguments(program: str) -> ChildArguments:
     parser.add_argument("--parent", type=int, required=True, help="process id of the supervisor")
     parser.add_argument("--incarnation", default="", help="name of this process in the supervisor's /ends")
     parsed = parser.parse_args()
-    settings = settings_from_file(parsed.settings)
-    return ChildArguments(parsed.index, settings, parsed.parent, parsed.incarnation)
+    file = SettingsFile(parsed.settings)
+    return ChildArguments(parsed.index, file, parsed.parent, parsed.incarnation)

@@ -10,9 +10,10 @@ LEVELS: Final = ("debug", "info", "warning", "error")
 _NAME: Final = re.compile(r"[a-z]+(-\d+)?")
 
 
-def check_levels(text: str) -> None:
-    """Raises `ValueError`."""
+def checked_levels(text: str) -> str:
+    """The same text. Raises `ValueError` if it cannot be read."""
     _parsed(text)
+    return text
 
 
 def level_of(text: str, process: str) -> str:

@@ -8,39 +8,25 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from common.addresses import check_advertise_host, check_collector_url, check_redis_url
 from common.errors import BadSilenceSchedule
-from common.log_levels import check_levels
+from common.log_levels import checked_levels
 from common.proxies import parse_proxies
+from common.settings_errors import ConfigUnreadable, SettingsError, UnknownVariables
 from common.silence import parse_schedule
 
 PREFIX: Final = "VOXSHARD_"
 _CONFIG_VARIABLE: Final = PREFIX + "CONFIG"
 # What `voxshard stream` shows to servers. Servers have no use for it, but may be started from the same shell.
 API_KEY_VARIABLE: Final = PREFIX + "API_KEY"
-
-
-class SettingsError(Exception):
-    """The settings cannot be used; the message names each and says why."""
-
-
-class UnknownVariables(SettingsError):
-    def __init__(self, names: Sequence[str]) -> None:
-        super().__init__(f"unknown variables: {', '.join(names)}")
-        self.names = tuple(names)
-
-
-class ConfigUnreadable(SettingsError):
-    pass
 
 
 class Settings(BaseSettings):
@@ -98,7 +84,9 @@ class Settings(BaseSettings):
         default="127.0.0.1,::1",
         description="proxies whose X-Forwarded-For counts: addresses and networks, with commas between",
     )
-    log_level: str = Field(default="info", description="least level logged, or info,worker-1=debug,...")
+    log_level: Annotated[str, AfterValidator(checked_levels)] = Field(
+        default="info", description="least level logged, or info,worker-1=debug,..."
+    )
     log_format: Literal["text", "json"] = Field(
         default="text", description="lines for people, or JSON objects"
     )
@@ -234,12 +222,6 @@ class Settings(BaseSettings):
             raise ValueError("workers alone, or gateways alone, need redis_url to find each other")
         return self
 
-    @field_validator("log_level")
-    @classmethod
-    def _levels_can_be_read(cls, text: str) -> str:
-        check_levels(text)
-        return text
-
     @field_validator("redis_url")
     @classmethod
     def _url_can_be_one(cls, text: str | None) -> str | None:
@@ -283,19 +265,6 @@ def load_settings(
         variables.pop(no_setting, None)
     from_variables = {key.removeprefix(PREFIX).lower(): value for key, value in variables.items()}
     return _validated({**_read_toml(file), **from_variables, **flags})
-
-
-@dataclass(frozen=True, slots=True)
-class SettingsSource:
-    """Where settings come from, to be read more than once: flags that were given, variables, and a file."""
-
-    flags: Mapping[str, Any]
-    environ: Mapping[str, str]
-    config: Path | None = None
-
-    def load(self) -> Settings:
-        """As they are now. Raises `SettingsError`."""
-        return load_settings(self.flags, self.environ, self.config)
 
 
 def settings_from_file(path: Path) -> Settings:

@@ -15,4 +15,4 @@ if __name__ == "__main__":
     # Only now, as it takes seconds: a process whose supervisor is gone does not begin.
     from gateway.process import run
 
-    run(arguments.settings, arguments.index)
+    run(arguments.settings.settings, arguments.index, arguments.settings)

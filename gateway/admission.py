@@ -25,7 +25,8 @@ class WorkerRoom:
     """Of one worker, for one gateway. Sessions are numbers; one counts from the moment it is given."""
 
     def __init__(self, limits: Limits) -> None:
-        self._limits = limits
+        # New ones count for the next session, and for being late from the next report on.
+        self.limits = limits
         self._reported = 0
         self._lag_ms = 0
         # What the newest report does not count yet: a report is old news, and a burst comes between two.
@@ -42,7 +43,7 @@ class WorkerRoom:
     @property
     def is_free(self) -> bool:
         """Whether it may have one more."""
-        return not self.late and has_room(self.speakers, self._limits.max_speaking)
+        return not self.late and has_room(self.speakers, self.limits.max_speaking)
 
     @property
     def burden(self) -> tuple[int, int]:
@@ -70,5 +71,5 @@ class WorkerRoom:
         self._answered.discard(number)
 
     def _is_late(self, lag_ms: int) -> bool:
-        most = self._limits.max_lag_ms
+        most = self.limits.max_lag_ms
         return most > 0 and lag_ms > (most * _RECOVERED if self.late else most)

@@ -8,8 +8,6 @@ import logging
 import os
 import random
 import signal
-from functools import partial
-from pathlib import Path
 from typing import Final
 
 import uvloop
@@ -27,8 +25,8 @@ from common.registry.base import UnusableUrl
 from common.run_files import worker_end_notice, worker_socket
 from common.scrape import instance_targets
 from common.settings import Settings
+from common.settings_file import SettingsFile
 from common.tracing import make_tracing
-from gateway.admission import Limits
 from gateway.boot import BootFailed
 from gateway.causes import Causes
 from gateway.defaults import default_options
@@ -37,7 +35,6 @@ from gateway.dialing import over_socket
 from gateway.entrance import let_in, make_doors
 from gateway.host_view import GatewayRow, HostView, Seen, gateway_metrics_url, other_gateways
 from gateway.http import HttpServer, create_app
-from gateway.limits_watch import TimeLimits
 from gateway.link_keeper import Member
 from gateway.live_services import LiveServices
 from gateway.live_sessions import LiveSessions
@@ -46,6 +43,7 @@ from gateway.metrics import GatewayMetrics
 from gateway.neighbours import make_neighbours
 from gateway.registry.choice import make_registry
 from gateway.relay_services import RelayServices
+from gateway.reloaded import reloaded, time_limits, worker_limits
 from gateway.resume_tokens import ResumeTokens
 from gateway.sockets import CannotListen, bind_socket
 from gateway.websocket import Handler, Request, listen, serve
@@ -62,18 +60,22 @@ GOODBYE_S: Final = 5.0
 class GatewayProcess:
     """Everything one gateway owns, put together."""
 
-    def __init__(self, settings: Settings, index: int) -> None:
+    def __init__(self, settings: Settings, index: int, file: SettingsFile | None) -> None:
         self._settings = settings
+        self._file = file
         self._index = index
         self._clock = MonotonicClock()
         self._name = member_id(settings, index)
         self._metrics = GatewayMetrics(self._name)
         self._sessions = LiveSessions(self._metrics)
         url = gateway_metrics_url(settings, index)
-        limits = Limits(settings.max_lag_ms, settings.max_speaking)
         self._causes = Causes()
         lost = LostWorkers(self._clock, self._causes)
-        make_link = partial(WorkerLink, self._name, url, limits, self._metrics.stale_frame, lost)
+
+        def make_link() -> WorkerLink:
+            limits = worker_limits(self._settings)
+            return WorkerLink(self._name, url, limits, self._metrics.stale_frame, lost)
+
         self._registry = make_registry(
             settings.redis_url, settings.placement_seed, self._clock, self._metrics
         )
@@ -100,7 +102,7 @@ class GatewayProcess:
             clock=self._clock,
             tokens=ResumeTokens(seed.known, UnixClock().now),
             options=default_options(settings),
-            limits=TimeLimits(settings.idle_timeout, settings.start_timeout, settings.max_session),
+            limits=time_limits(settings),
             slow_reader_timeout_s=settings.slow_reader_timeout,
             tracing=self._tracing,
         )
@@ -167,6 +169,21 @@ class GatewayProcess:
             self._metrics.loop_lag(self._clock.now() - due)
             await self._sessions.check_limits(self._clock.now())
             self._doors.refresh()
+            if self._file is not None and self._file.changed():
+                self._take_over(self._file.settings)
+
+    def _take_over(self, settings: Settings) -> None:
+        """Connections that come from now on have them, and the limits of workers and the drain at once."""
+        try:
+            self._services = reloaded(self._services, settings)
+        except BootFailed as error:
+            # The supervisor has looked, and a file is another one since.
+            log.error("settings cannot be used, the former ones stay", extra={"cause": str(error)})
+            return
+        self._settings = settings
+        self._pool.limit(worker_limits(settings))
+        configure_logs(f"gateway-{self._index}", settings.log_level, settings.log_format)
+        log.info("settings taken over")
 
     async def _notify_once_ready(self) -> None:
         """Ready means that a session can be placed."""
@@ -228,11 +245,12 @@ def own_workers(settings: Settings) -> list[Member]:
     ]
 
 
-def run(settings: Settings, index: int) -> None:
-    """Run gateway `index` until it is told to stop. Exits with `BOOT_FAILED` when it cannot."""
+def run(settings: Settings, index: int, file: SettingsFile | None = None) -> None:
+    """Run gateway `index` until it is told to stop. Exits with `BOOT_FAILED` when it cannot. `file`: where
+    its supervisor, if it has one, tells new settings."""
     configure_logs(f"gateway-{index}", settings.log_level, settings.log_format)
     try:
-        uvloop.run(GatewayProcess(with_advertise_host(settings), index).serve())
+        uvloop.run(GatewayProcess(with_advertise_host(settings), index, file).serve())
     except* (BootFailed, CannotListen, NoAdvertiseHost, OpsPortTaken, UnusableUrl) as errors:
         log.critical("cannot boot", exc_info=errors)
         raise SystemExit(BOOT_FAILED) from None

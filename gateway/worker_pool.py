@@ -14,6 +14,7 @@ from common.capacity import FIRST_EPOCH, retry_after_s
 from common.errors import NoWorker, Overloaded
 from common.events import SessionOptions
 from common.link import Hello
+from gateway.admission import Limits
 from gateway.host_metrics import HostMetrics
 from gateway.host_view import WorkerRow
 from gateway.link_keeper import LinkKeeper, Member
@@ -52,6 +53,12 @@ class WorkerPool:
                 keeper.start(self._tasks)
             # Also while there is no worker at all.
             await asyncio.Event().wait()
+
+    def limit(self, limits: Limits) -> None:
+        """Of the workers, from now on; links that are yet to come have those of `make_link`."""
+        for keeper in self._keepers.values():
+            if keeper.link is not None:
+                keeper.link.room.limits = limits
 
     # --- members -------------------------------------------------------------------------------
 

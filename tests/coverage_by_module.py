@@ -29,6 +29,8 @@ RULED: Final = (
     "cli/doctor/checks/*.py",
     "cli/doctor/finding.py",
     "cli/doctor/gather.py",
+    "cli/supervisor/reload.py",
+    "cli/supervisor/reloading.py",
     "cli/supervisor/card_policy.py",
     "cli/supervisor/gate.py",
     *(f"client/{name}.py" for name in ("failures", "replay", "retry", "session", "view")),
@@ -80,6 +82,10 @@ SHARED: Final = {
     **{
         f"common/error_{name}.py": ("tests/unit/common/test_errors.py",)
         for name in ("access", "base", "limits", "session")
+    },
+    **{
+        f"common/{name}.py": ("tests/unit/common/test_settings.py",)
+        for name in ("settings_errors", "settings_source")
     },
     **{
         f"common/{name}.py": ("tests/unit/common/test_records.py",)

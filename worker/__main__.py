@@ -12,4 +12,4 @@ if __name__ == "__main__":
     # Only now, as it takes seconds: a process whose supervisor is gone does not begin.
     from worker.process import run
 
-    run(arguments.settings, arguments.index, arguments.incarnation)
+    run(arguments.settings.settings, arguments.index, arguments.incarnation, arguments.settings)

@@ -27,6 +27,7 @@ from common.process import BOOT_FAILED, CARD_LOST, wait_for_stop_signal
 from common.registry.base import UnusableUrl
 from common.run_files import worker_end_notice, worker_socket
 from common.settings import Settings
+from common.settings_file import SettingsFile
 from common.tracing import make_tracing
 from worker.card_errors import is_card_error
 from worker.cores import pin_to_cores
@@ -64,8 +65,16 @@ class CardUnusable(BootFailed):
 class WorkerProcess:
     """Everything one worker owns, put together."""
 
-    def __init__(self, settings: Settings, index: int, engine: SegmentEngine, incarnation: str) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        index: int,
+        engine: SegmentEngine,
+        incarnation: str,
+        file: SettingsFile | None,
+    ) -> None:
         self._settings = settings
+        self._file = file
         self._index = index
         self._incarnation = incarnation
         self._engine = engine
@@ -81,6 +90,7 @@ class WorkerProcess:
         services = Services(self._vad, engine, self._scheduler, self._metrics, clock, settings)
         self._tracing = make_tracing(settings, "worker", self._name, self._metrics.spans)
         self._links = GatewayLinks(self._hello, self._table, services, self._load, self._tracing)
+        self._links.max_speaking = settings.max_speaking
         self._presence = make_presence(settings, self._links, self._metrics)
         self._gpu: str | None = None
         self._card: str | None = None
@@ -230,6 +240,8 @@ class WorkerProcess:
             await asyncio.sleep(HEARTBEAT_S)
             self._metrics.loop_lag(self._clock.now() - due)
             self._engine.check()
+            if self._file is not None and self._file.changed():
+                self._take_over(self._file.settings)
             for session in self._table.evict_silent():
                 log.warning("session evicted", extra={"session": session.id})
             self._table.report()
@@ -237,6 +249,13 @@ class WorkerProcess:
             self._links.announce_load()
             if trimmer.observe(len(self._table)):
                 trim_heap()
+
+    def _take_over(self, settings: Settings) -> None:
+        """What of them a worker can change while it runs."""
+        self._settings = self._settings.model_copy(update={"drain_timeout": settings.drain_timeout})
+        self._links.max_speaking = settings.max_speaking
+        configure_logs(f"worker-{self._index}", settings.log_level, settings.log_format)
+        log.info("settings taken over")
 
     def _set_ready(self, ready: bool) -> None:
         self._ready = ready
@@ -249,9 +268,10 @@ def _run_dir(settings: Settings) -> Path:
     return settings.run_dir
 
 
-def run(settings: Settings, index: int, incarnation: str = "") -> None:
+def run(settings: Settings, index: int, incarnation: str = "", file: SettingsFile | None = None) -> None:
     """Run worker `index` until it is told to stop. Exits with `BOOT_FAILED`, `ENGINE_DIED` or `CARD_LOST`.
-    `incarnation`: what its supervisor, if it has one, calls this process."""
+    `incarnation`: what its supervisor, if it has one, calls this process; `file`: where that tells new
+    settings."""
     configure_logs(f"worker-{index}", settings.log_level, settings.log_format)
     set_defaults(os.environ)
     os.environ.update(client_limits(settings))
@@ -261,7 +281,7 @@ def run(settings: Settings, index: int, incarnation: str = "") -> None:
         _run_dir(settings)
         settings = only_own_card(with_advertise_host(settings), os.environ)
         engine = create_engine(settings, f"engine-{index}")
-        process = WorkerProcess(settings, index, engine, incarnation)
+        process = WorkerProcess(settings, index, engine, incarnation, file)
         uvloop.run(process.serve())
     except* (BootFailed, NoAdvertiseHost, UnknownEngine, UnknownVad, UnusableUrl) as errors:
         log.critical("cannot boot", exc_info=errors)

@@ -45,6 +45,8 @@ class GatewayLinks:
         self._services = services
         self._load = load
         self._tracing = tracing
+        # Of the whole worker; None is no limit.
+        self.max_speaking: int | None = None
         self._streams: dict[LinkTransport, dict[int, tuple[int, WorkerSession]]] = {}
 
     # --- LinkOwner -----------------------------------------------------------------------------
@@ -86,7 +88,7 @@ class GatewayLinks:
             self._table.make_free(request.session, request.pin_epoch)
             if frame.epoch == FIRST_EPOCH:
                 # Gateways look first, but know of each other only by the newest report.
-                self._table.check_room(request.session, self._services.settings.max_speaking)
+                self._table.check_room(request.session, self.max_speaking)
         except VoxshardError as error:
             failed = failure(error)
             link.send(FrameType.FAILED, failed, stream=frame.stream, epoch=frame.epoch)

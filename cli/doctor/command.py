@@ -15,7 +15,8 @@ from cli.doctor.checks.settings import check_source
 from cli.doctor.finding import Finding, Severity
 from cli.doctor.gather import examine
 from cli.doctor.topics import topics_for
-from common.settings import SettingsError, SettingsSource, UnknownVariables
+from common.settings_errors import SettingsError, UnknownVariables
+from common.settings_source import SettingsSource
 
 _PROBLEMS: Final = 1
 _STYLES: Final = {Severity.PROBLEM: "bold red", Severity.NOTE: "yellow"}

@@ -50,7 +50,7 @@ class Cause(Enum):
     CARD_SHARED = "card_shared"
     MPS_DEAD = "mps_dead"
     MPS_OTHER_USER = "mps_other_user"
-    MPS_TOO_MANY = "mps_too_many"
+    MPS_UNUSABLE = "mps_unusable"
     MODEL_MISSING = "model_missing"
     MODEL_INCOMPLETE = "model_incomplete"
     WEIGHTS_BROKEN = "weights_broken"

@@ -41,6 +41,8 @@ def topics_for(settings: Settings) -> Iterator[Topic[Any]]:
     yield from _ALWAYS
     if settings.redis_url is not None:
         yield _REDIS
+    if not settings.workers:
+        return
     if not needs_preparation(settings.engine):
         yield _ENGINE
         return

@@ -99,7 +99,7 @@ class OwnDaemon:
         except DaemonFailed:
             await self.stop()
             raise
-        log.info("MPS daemon started", extra={"pid": self._process.pid, "pipes": str(self.pipes)})
+        log.info("MPS daemon started", extra={"daemon_pid": self._process.pid, "pipes": str(self.pipes)})
 
     async def wait(self) -> int:
         assert self._process is not None, "it has been started"
@@ -115,7 +115,7 @@ class OwnDaemon:
         try:
             if not process.has_ended:
                 await self._quit(process)
-                log.info("MPS daemon stopped", extra={"pid": process.pid})
+                log.info("MPS daemon stopped", extra={"daemon_pid": process.pid})
         finally:
             await process.end(_GRACE_S)
             self._clear_pipes()

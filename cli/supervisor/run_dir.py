@@ -17,6 +17,7 @@ from cli.supervisor.errors import RunDirUnusable
 from common.settings import Settings
 
 SETTINGS_NAME: Final = "settings.json"
+_PART_NAME: Final = "settings.json.part"
 NOTIFY_NAME: Final = "notify.sock"
 MPS_PIPES_NAME: Final = "mps"
 MPS_LOGS_NAME: Final = "mps-logs"
@@ -39,16 +40,21 @@ def open_run_dir(wanted: Path | None) -> Iterator[Path]:
             _clean(path, whole=wanted is None)
 
 
+def with_seed(settings: Settings) -> Settings:
+    """The same with a secret of their own, if they have none."""
+    return settings.model_copy(update={"placement_seed": settings.placement_seed or secrets.token_hex(16)})
+
+
 def write_settings(settings: Settings, run_dir: Path) -> Path:
-    """The file that children read: everything resolved, for the owner's eyes, as it holds the seed."""
-    resolved = settings.model_copy(
-        update={"run_dir": run_dir, "placement_seed": settings.placement_seed or secrets.token_hex(16)}
-    )
-    path = run_dir / SETTINGS_NAME
+    """The file that children read: everything resolved, for the owner's eyes, as it holds the seed. Whoever
+    reads it finds the former one or this one, whole."""
+    resolved = with_seed(settings).model_copy(update={"run_dir": run_dir})
+    path, part = run_dir / SETTINGS_NAME, run_dir / _PART_NAME
     # A file left by a killed supervisor would keep its own mode and links.
-    path.unlink(missing_ok=True)
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+    part.unlink(missing_ok=True)
+    with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(resolved.model_dump_json())
+    part.replace(path)
     return path
 
 
@@ -86,7 +92,7 @@ def _clean(path: Path, *, whole: bool) -> None:
         return
     # A worker that was killed left its socket.
     shutil.rmtree(path / MPS_PIPES_NAME, ignore_errors=True)
-    for file in (path / SETTINGS_NAME, path / NOTIFY_NAME, *path.glob("worker-*.sock")):
+    for file in (path / SETTINGS_NAME, path / _PART_NAME, path / NOTIFY_NAME, *path.glob("worker-*.sock")):
         file.unlink(missing_ok=True)
 
 

@@ -29,6 +29,8 @@ def nvmlSystemGetCudaDriverVersion(): return _told["cuda"]
 def nvmlDeviceGetHandleByIndex(index):
     if index >= _told["cards"]: raise NVMLError("Invalid Argument")
     return index
+def nvmlDeviceGetIndex(card): return card
+def nvmlDeviceGetUUID(card): return f"GPU-{card}"
 def nvmlDeviceGetName(card): return "NVIDIA H200"
 def nvmlDeviceGetMemoryInfo(card): return SimpleNamespace(total=_told["total"], free=_told["free"])
 def nvmlDeviceGetComputeMode(card): return _told["mode"]

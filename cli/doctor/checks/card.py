@@ -13,13 +13,6 @@ from common.settings import Settings
 GIB: Final = 2**30
 # An H200 with one worker: 11.3 GiB, of which 4 are the key-value cache and 2 are weights.
 _BESIDE_BYTES: Final = 5 * GIB
-# CUDA contexts of a worker: the encoder's, and the language model's in a process of its own.
-_CONTEXTS: Final = 2
-# Of one MPS server on one card, before CUDA 13.1 and from then on.
-_MOST_CONTEXTS_BEFORE: Final = 48
-_MOST_CONTEXTS: Final = 60
-_MORE_FROM: Final = (13, 1)
-_PIPES_VARIABLE: Final = "CUDA_MPS_PIPE_DIRECTORY"
 
 
 class ComputeMode(Enum):
@@ -44,8 +37,8 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class MpsFacts:
-    """`pipes`: folder by which CUDA finds the daemon. `owner`: user id of that folder; None if there is none.
-    `trouble`: why the daemon does not answer; None if it does."""
+    """`pipes`: folder by which CUDA finds a daemon that somebody else has started. `owner`: user id of that
+    folder; None if there is none. `trouble`: why the daemon does not answer; None if it does."""
 
     pipes: str
     owner: int | None
@@ -54,13 +47,14 @@ class MpsFacts:
 
 @dataclass(frozen=True, slots=True)
 class CardFacts:
-    """`card`: the one of `--device`; None if there is a driver but no such card. `mps`: None if nobody has
-    set up a daemon. `cuda`: newest that the driver knows. `user`: our user id. `weights`: bytes of the
-    model's file."""
+    """`card`: the one of `--device`; None if there is a driver but no such card. `under_mps`: workers are to
+    run under MPS; `mps`: under this daemon, and under the supervisor's own where that is None. `refused`: why
+    they cannot. `user`: our user id. `weights`: bytes of the model's file."""
 
     card: Card | None
+    under_mps: bool = False
     mps: MpsFacts | None = None
-    cuda: tuple[int, int] = (13, 0)
+    refused: str | None = None
     user: int = 0
     weights: int = 0
 
@@ -76,9 +70,16 @@ def check_card(settings: Settings, facts: CardFacts) -> Iterator[Finding]:
         )
         return
     yield from _check_memory(settings, facts, card)
-    yield from _check_mode(settings, facts, card)
+    yield from _check_mode(facts, card)
+    if facts.refused is not None:
+        yield Finding(
+            Cause.MPS_UNUSABLE,
+            facts.refused,
+            "`voxshard serve` ends with code 2 or 3",
+            "do as that says; or, to run without MPS: --mps off",
+        )
     if facts.mps is not None:
-        yield from _check_mps(settings, facts, facts.mps)
+        yield from _check_mps(facts, facts.mps)
 
 
 def worker_bytes(settings: Settings, weights: int) -> int:
@@ -110,40 +111,35 @@ def _check_memory(settings: Settings, facts: CardFacts, card: Card) -> Iterator[
         )
 
 
-def _check_mode(settings: Settings, facts: CardFacts, card: Card) -> Iterator[Finding]:
-    alone = card.mode in (ComputeMode.EXCLUSIVE_PROCESS, ComputeMode.EXCLUSIVE_THREAD) and facts.mps is None
+def _check_mode(facts: CardFacts, card: Card) -> Iterator[Finding]:
+    exclusive = card.mode in (ComputeMode.EXCLUSIVE_PROCESS, ComputeMode.EXCLUSIVE_THREAD)
+    alone = exclusive and not facts.under_mps
     if card.mode is not ComputeMode.PROHIBITED and not alone:
         return
     yield Finding(
         Cause.COMPUTE_MODE,
-        f"the compute mode of {card.name} is {card.mode.name}, and there is no MPS daemon"
+        f"the compute mode of {card.name} is {card.mode.name}, and workers do not run under MPS"
         if alone
         else f"the compute mode of {card.name} is {card.mode.name}",
         "a worker is two processes on the card, and one at most is let in" if alone else "nobody is let in",
-        "sudo nvidia-smi -c DEFAULT, or start the daemon: nvidia-cuda-mps-control -d",
+        "sudo nvidia-smi -c DEFAULT; or, unless it is PROHIBITED, --mps on",
     )
 
 
-def _check_mps(settings: Settings, facts: CardFacts, mps: MpsFacts) -> Iterator[Finding]:
+def _check_mps(facts: CardFacts, mps: MpsFacts) -> Iterator[Finding]:
     if mps.owner is not None and mps.owner != facts.user:
         yield Finding(
             Cause.MPS_OTHER_USER,
             f"the MPS daemon at {mps.pipes} belongs to user {mps.owner}, this is user {facts.user}",
             "workers cannot become its clients, and do not start",
-            "start daemon and workers as the same user, or give each its own CUDA_MPS_PIPE_DIRECTORY",
+            "start daemon and workers as the same user; or unset CUDA_MPS_PIPE_DIRECTORY: the supervisor then"
+            " starts a daemon of its own",
         )
     elif mps.trouble is not None:
         yield Finding(
             Cause.MPS_DEAD,
             f"no MPS daemon answers at {mps.pipes} ({mps.trouble})",
             "a worker that finds such a folder wants to be a client, and does not start",
-            f"nvidia-cuda-mps-control -d; or, to run without MPS: rm -r {mps.pipes}; unset {_PIPES_VARIABLE}",
-        )
-    most = _MOST_CONTEXTS if facts.cuda >= _MORE_FROM else _MOST_CONTEXTS_BEFORE
-    if settings.workers * _CONTEXTS > most:
-        yield Finding(
-            Cause.MPS_TOO_MANY,
-            f"{settings.workers} workers are {settings.workers * _CONTEXTS} clients of the MPS daemon",
-            f"it takes {most} on a card",
-            f"--workers {most // _CONTEXTS} at most",
+            f"voxshard mps start --pipes {mps.pipes}; or remove that folder and unset"
+            " CUDA_MPS_PIPE_DIRECTORY: the supervisor then starts a daemon of its own",
         )

@@ -94,7 +94,7 @@ class HostFacts:
 
 def check_host(settings: Settings, facts: HostFacts) -> Iterator[Finding]:
     files = files_needed(settings)
-    if facts.files < files:
+    if settings.gateways and facts.files < files:
         room = max(0, facts.files - _OWN_FILES - settings.workers)
         yield Finding(
             Cause.TOO_FEW_FILES,

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cli.doctor.finding import Cause, Finding
-from common.settings import ConfigUnreadable, Settings, SettingsError, UnknownVariables
+from common.settings import Settings
+from common.settings_errors import ConfigUnreadable, SettingsError, UnknownVariables
 
 _OTHERS_MAY_READ = 0o044
 _OTHERS_MAY_WRITE = 0o022

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-import subprocess
+import shutil
+import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import psutil
 
 from cli.doctor.checks.card import Card, CardFacts, ComputeMode, MpsFacts
-from cli.doctor.probes.nvml import NoDriver, driver, newest_cuda
+from cli.doctor.probes.nvml import NoDriver, driver
+from cli.supervisor.mps_choice import MpsUnusable, choose_daemon
+from cli.supervisor.mps_daemon import ForeignDaemon
 from common.settings import Settings
 from worker.gpu import visible_card
-from worker.mps import CONTROL, configured_pipes
+from worker.mps_control import CONTROL, NoAnswer, servers
 
-_LIMIT_S: Final = 3.0
 _WEIGHTS: Final = "model.pt"
 
 
@@ -24,12 +28,13 @@ def probe_card(settings: Settings) -> CardFacts | None:
     device = "cuda" if settings.device == "auto" else settings.device
     try:
         with driver() as pynvml:
-            card, cuda = _card(pynvml, device), newest_cuda(pynvml)
+            card = _card(pynvml, device)
     except NoDriver:
         return None
     if card is None and settings.device == "auto":
         return None
-    return CardFacts(card, _mps(), cuda, os.geteuid(), _weights(settings))
+    mps = _mps(settings)
+    return CardFacts(card, mps.wanted, mps.theirs, mps.refused, os.geteuid(), _weights(settings))
 
 
 def _card(pynvml: Any, device: str) -> Card | None:
@@ -62,29 +67,36 @@ def _named(pid: int) -> str:
         return str(pid)
 
 
-def _mps() -> MpsFacts | None:
-    pipes = configured_pipes(os.environ)
-    if pipes is None:
-        return None
-    owner = pipes.stat().st_uid if pipes.exists() else None
-    return MpsFacts(str(pipes), owner, _why_silent())
+@dataclass(frozen=True, slots=True)
+class _Mps:
+    """As `CardFacts` has it."""
+
+    wanted: bool = False
+    theirs: MpsFacts | None = None
+    refused: str | None = None
 
 
-def _why_silent() -> str | None:
+def _mps(settings: Settings) -> _Mps:
+    run_dir = settings.run_dir or Path(tempfile.gettempdir()) / "voxshard-12345678"
     try:
-        done = subprocess.run(
-            [CONTROL],
-            input="get_server_list\n",
-            capture_output=True,
-            text=True,
-            timeout=_LIMIT_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return f"it did not answer within {_LIMIT_S:g} s"
-    except OSError as error:
-        return f"{CONTROL}: {error.strerror}"
-    return " ".join((done.stderr or done.stdout).split()) or "it failed" if done.returncode else None
+        daemon = choose_daemon(settings, run_dir, os.environ)
+    except MpsUnusable as error:
+        return _Mps(wanted=True, refused=str(error))
+    if daemon is None:
+        return _Mps()
+    if isinstance(daemon, ForeignDaemon):
+        return _Mps(wanted=True, theirs=_theirs(daemon.pipes))
+    missing = None if shutil.which(CONTROL) else f"{CONTROL} is not installed; it comes with the driver"
+    return _Mps(wanted=True, refused=missing)
+
+
+def _theirs(pipes: Path) -> MpsFacts:
+    owner = pipes.stat().st_uid if pipes.exists() else None
+    try:
+        asyncio.run(servers(pipes))
+    except NoAnswer as error:
+        return MpsFacts(str(pipes), owner, str(error))
+    return MpsFacts(str(pipes), owner)
 
 
 def _weights(settings: Settings) -> int:

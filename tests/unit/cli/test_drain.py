@@ -27,7 +27,7 @@ class Host:
         self.signals: list[tuple[int, int]] = []
         self._seen = list(seen)
         monkeypatch.setattr(drain, "fetch_text", self._fetch)
-        monkeypatch.setattr(drain, "_POLL_S", 0.0)
+        monkeypatch.setattr(drain, "POLL_S", 0.0)
         monkeypatch.setattr(os, "kill", self._kill)
 
     def _fetch(self, url: str, timeout_s: float) -> str:

@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 
-from common.child import ChildArguments, child_arguments
+from common.child import child_arguments
 from common.settings import load_settings
 from tests.support.children import ROOT
 
@@ -23,7 +23,9 @@ def test_index_settings_and_parent_come_from_the_command_line(
     file.write_text(settings.model_dump_json())
     argv = ["worker", "--index", "3", "--settings", str(file), "--parent", "4711"]
     monkeypatch.setattr(sys, "argv", argv)
-    assert child_arguments("worker") == ChildArguments(3, settings, 4711, "")
+    arguments = child_arguments("worker")
+    assert (arguments.index, arguments.parent, arguments.incarnation) == (3, 4711, "")
+    assert arguments.settings.settings == settings
     monkeypatch.setattr(sys, "argv", [*argv, "--incarnation", "5f"])
     assert child_arguments("worker").incarnation == "5f"
 

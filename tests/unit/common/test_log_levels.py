@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from common.log_levels import check_levels, level_of
+from common.log_levels import checked_levels, level_of
 
 
 @pytest.mark.parametrize(
@@ -17,8 +17,7 @@ from common.log_levels import check_levels, level_of
     ],
 )
 def test_the_closest_word_counts(text: str, process: str, level: str) -> None:
-    check_levels(text)
-    assert level_of(text, process) == level
+    assert level_of(checked_levels(text), process) == level
 
 
 @pytest.mark.parametrize(
@@ -26,4 +25,4 @@ def test_the_closest_word_counts(text: str, process: str, level: str) -> None:
 )
 def test_what_is_no_level_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"level|NAME=LEVEL"):
-        check_levels(text)
+        checked_levels(text)

@@ -6,15 +6,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from common.settings import (
-    ConfigUnreadable,
-    Settings,
-    SettingsError,
-    SettingsSource,
-    UnknownVariables,
-    load_settings,
-    settings_from_file,
-)
+from common.settings import Settings, load_settings, settings_from_file
+from common.settings_errors import ConfigUnreadable, SettingsError, UnknownVariables
+from common.settings_source import SettingsSource
 
 
 def toml(folder: Path, text: str) -> Path:

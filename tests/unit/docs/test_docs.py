@@ -16,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from cli.doctor.finding import NOTES, Cause
 from cli.supervisor.metrics import SupervisorMetrics
+from cli.supervisor.reloading import Reach, reach_of
 from common.audio import SAMPLES_PER_MS
 from common.errors import BY_CODE, TABLE
 from common.events import ScheduleStep
@@ -40,6 +41,7 @@ NOT_SET: Final = "not set"
 _OWN_SERIES: Final = "asr_"
 _LINK: Final = re.compile(r"\[[^\]]*\]\(([^)#\s]*)(?:#([^)\s]*))?\)")
 _CODE_BLOCK: Final = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
+_MARK: Final = re.compile(r"\*\*(live|rolling)\*\*$")
 _HEADING: Final = re.compile(r"^#+ (.*)$", re.MULTILINE)
 
 Row = tuple[str, ...]
@@ -152,6 +154,14 @@ def test_settings_table_has_every_setting_with_its_default() -> None:
 def test_causes_of_the_doctor_are_those_in_the_code() -> None:
     expected = [(cause.value, "note" if cause in NOTES else "problem") for cause in Cause]
     assert [row[:2] for row in table_rows(section(OPERATIONS, "### What the doctor finds"))] == expected
+
+
+def test_settings_table_marks_what_a_reload_changes() -> None:
+    marked = {row[0]: _MARK.findall(row[3]) for row in table_rows(section(OPERATIONS, "## Settings"))}
+    for name in Settings.model_fields:
+        reach = reach_of(name)
+        expected = [] if reach is Reach.RESTART else [reach.value]
+        assert marked["--" + name.replace("_", "-")] == expected, name
 
 
 def _shown_default(default: Any) -> str:

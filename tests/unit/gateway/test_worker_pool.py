@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from common.errors import NoWorker, Overloaded
+from gateway.admission import Limits
 from tests.support.aio import run, until
 from tests.support.far_worker import FarWorker
 from tests.support.pool_rig import ANY, Rig, load, running, workers
@@ -159,5 +160,28 @@ def test_a_new_process_takes_the_place_of_the_old_one_whose_sessions_move() -> N
             rig.pool.follow([new.member("second", "b")])
             await until(lambda: session.lost == 1 and rig.pool.ready)
             assert (old.dialled, new.dialled) == (1, 1)
+
+    run(scenario())
+
+
+def test_new_limits_count_for_the_links_that_are_up() -> None:
+    async def scenario() -> None:
+        async with running(*workers(load(engaged=3)), limits=Limits(max_speaking=3)) as rig:
+            with pytest.raises(Overloaded):
+                rig.open()
+            rig.pool.limit(Limits(max_speaking=4))
+            assert rig.open() == "0"
+            with pytest.raises(Overloaded):
+                rig.open()
+
+    run(scenario())
+
+
+def test_new_limits_wait_for_workers_that_are_not_there() -> None:
+    async def scenario() -> None:
+        absent = FarWorker("0", load())
+        absent.there = False
+        async with running(absent) as rig:
+            rig.pool.limit(Limits(max_speaking=4))
 
     run(scenario())

@@ -19,7 +19,7 @@ from common.settings import load_settings
 
 CARD = Card("NVIDIA H200", total=141 * GIB, free=140 * GIB, mode=ComputeMode.DEFAULT)
 DAEMON = MpsFacts("/tmp/nvidia-mps", owner=1000)
-WELL = CardFacts(CARD, DAEMON, (13, 0), user=1000, weights=2 * GIB)
+WELL = CardFacts(CARD, under_mps=True, mps=DAEMON, user=1000, weights=2 * GIB)
 
 
 def causes(facts: CardFacts, **flags: Any) -> list[Cause]:
@@ -55,17 +55,18 @@ def test_other_processes_are_worth_a_note_and_the_reason_for_too_little_memory()
 
 
 @pytest.mark.parametrize(
-    ("mode", "mps", "expected"),
+    ("mode", "under_mps", "expected"),
     [
-        (ComputeMode.EXCLUSIVE_PROCESS, DAEMON, []),
-        (ComputeMode.EXCLUSIVE_PROCESS, None, [Cause.COMPUTE_MODE]),
-        (ComputeMode.EXCLUSIVE_THREAD, None, [Cause.COMPUTE_MODE]),
-        (ComputeMode.PROHIBITED, DAEMON, [Cause.COMPUTE_MODE]),
-        (ComputeMode.DEFAULT, None, []),
+        (ComputeMode.EXCLUSIVE_PROCESS, True, []),
+        (ComputeMode.EXCLUSIVE_PROCESS, False, [Cause.COMPUTE_MODE]),
+        (ComputeMode.EXCLUSIVE_THREAD, False, [Cause.COMPUTE_MODE]),
+        (ComputeMode.PROHIBITED, True, [Cause.COMPUTE_MODE]),
+        (ComputeMode.DEFAULT, False, []),
     ],
 )
-def test_compute_modes(mode: ComputeMode, mps: MpsFacts | None, expected: list[Cause]) -> None:
-    assert causes(replace(WELL, card=replace(CARD, mode=mode), mps=mps)) == expected
+def test_compute_modes(mode: ComputeMode, under_mps: bool, expected: list[Cause]) -> None:
+    facts = replace(WELL, card=replace(CARD, mode=mode), under_mps=under_mps, mps=None)
+    assert causes(facts) == expected
 
 
 @pytest.mark.parametrize(
@@ -81,8 +82,5 @@ def test_daemons(mps: MpsFacts, expected: Cause) -> None:
     assert causes(replace(WELL, mps=mps)) == [expected]
 
 
-@pytest.mark.parametrize(("cuda", "most"), [((13, 0), 24), ((13, 1), 30)])
-def test_a_daemon_takes_so_many_clients(cuda: tuple[int, int], most: int) -> None:
-    facts = replace(WELL, cuda=cuda, card=replace(CARD, total=2**50, free=2**50))
-    assert causes(facts, workers=most) == []
-    assert causes(facts, workers=most + 1) == [Cause.MPS_TOO_MANY]
+def test_mps_that_is_wanted_and_cannot_be_had() -> None:
+    assert causes(replace(WELL, mps=None, refused="it is not installed")) == [Cause.MPS_UNUSABLE]

@@ -4,7 +4,8 @@ import pytest
 
 from cli.doctor.checks.settings import FileFacts, check_files, check_source
 from cli.doctor.finding import Cause
-from common.settings import ConfigUnreadable, SettingsError, UnknownVariables, load_settings
+from common.settings import load_settings
+from common.settings_errors import ConfigUnreadable, SettingsError, UnknownVariables
 
 SETTINGS = load_settings({}, {})
 

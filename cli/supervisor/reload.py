@@ -1,0 +1,76 @@
+"""Settings read again while all runs: checked first, then handed to the children in their file."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+import msgspec
+
+from cli.supervisor.reloading import Changes, adopted, changes
+from cli.supervisor.run_dir import write_settings
+from common.clock import MonotonicClock, UnixClock
+from common.logs import configure_logs
+from common.settings import Settings
+from common.settings_errors import SettingsError
+from common.settings_source import SettingsSource
+from gateway.access.tenants import BadTenants
+from gateway.access.tenants_file import TenantsFile
+from gateway.boot import BootFailed
+from gateway.defaults import default_options
+
+log = logging.getLogger(__name__)
+
+
+class ReloadView(msgspec.Struct, frozen=True):
+    """At `/reloads`: how often settings were read again by process `pid`, and what the last time has changed;
+    `error`: why it has changed nothing."""
+
+    pid: int
+    reloads: int = 0
+    live: tuple[str, ...] = ()
+    rolling: tuple[str, ...] = ()
+    restart: tuple[str, ...] = ()
+    error: str | None = None
+
+
+class Reloader:
+    """`loaded`: what `source` gave at the start. `running`: what children are told, with all that was found
+    out since. Its view may be asked for on any thread: it is exchanged as a whole."""
+
+    def __init__(self, source: SettingsSource, loaded: Settings, running: Settings, run_dir: Path) -> None:
+        self._source = source
+        self._loaded = loaded
+        self.running = running
+        self._run_dir = run_dir
+        self.view = ReloadView(os.getpid())
+
+    def reload(self) -> None:
+        """Settings that cannot be used change nothing; the log and the view say so."""
+        try:
+            new = self._source.load()
+            check_files(new)
+        except (SettingsError, BootFailed, BadTenants) as error:
+            log.error("settings not reloaded, the former ones stay", extra={"cause": str(error)})
+            self._tell(Changes(), str(error))
+            return
+        found = changes(self._loaded, new)
+        # What waits for a restart still does so after the next reload.
+        self._loaded, self.running = adopted(self._loaded, new), adopted(self.running, new)
+        configure_logs("supervisor", self.running.log_level, self.running.log_format)
+        # Also if nothing is another: files that settings name may be.
+        write_settings(self.running, self._run_dir)
+        log.info("settings reloaded", extra=msgspec.structs.asdict(self._tell(found)))
+
+    def _tell(self, found: Changes, error: str | None = None) -> ReloadView:
+        count = self.view.reloads + 1
+        self.view = ReloadView(self.view.pid, count, found.live, found.rolling, found.restart, error)
+        return self.view
+
+
+def check_files(settings: Settings) -> None:
+    """Those that gateways would not start with. Raises `BootFailed`, `BadTenants`."""
+    default_options(settings)
+    if settings.tenants_file is not None:
+        TenantsFile(settings.tenants_file, MonotonicClock(), UnixClock())
