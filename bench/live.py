@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Final
@@ -27,7 +27,7 @@ from bench.speech import read_speech
 
 # Behind ramp and audio: what has not come until then is counted as lost.
 GRACE_S: Final = 60.0
-_LOG_WIDTH: Final = 150
+LOG_WIDTH: Final = 150
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str]) -> None:
     except (LiveError, PeerError) as error:
         sys.exit(str(error))
     # In a log, too, every column stays readable.
-    show(header, result, Console(width=None if sys.stdout.isatty() else _LOG_WIDTH))
+    show(header, result, Console(width=None if sys.stdout.isatty() else LOG_WIDTH))
     if flags.output is not None:
         write_json(flags.output, header, result)
 
@@ -49,14 +49,17 @@ def measure(flags: LiveFlags) -> LiveResult:
     """Raises `LiveError` and `PeerError`."""
     loop = make_loop(read_speech(), flags.load.material)
     with _servers(flags) as servers:
-        runs = [_run(flags, servers, count, loop) for count in flags.load.streams]
-    return LiveResult(_setup(flags), tuple(runs))
+        runs = [run_once(flags, servers, count, loop) for count in flags.load.streams]
+    return LiveResult(setup_of(flags), tuple(runs))
 
 
-def _run(flags: LiveFlags, servers: Sequence[str], count: int, loop: Loop) -> LiveRun:
+def run_once(
+    flags: LiveFlags, servers: Sequence[str], count: int, loop: Loop, begun: Callable[[], None] = lambda: None
+) -> LiveRun:
+    """`begun` is called when the streams begin. Raises `LiveError`."""
     load = flags.load
     before = scrape(flags.metrics)
-    reports = run_clients(make_jobs(load, servers, count, loop))
+    reports = run_clients(make_jobs(load, servers, count, loop), begun)
     series = changes(before, scrape(flags.metrics))
     return measured(reports, Judgement(loop, load.seconds, flags.interval_ms, flags.cap_ms), series)
 
@@ -75,7 +78,8 @@ def make_jobs(load: Load, servers: Sequence[str], count: int, loop: Loop) -> tup
     deadline_s = load.ramp_s + load.seconds + GRACE_S
     clients = min(load.clients, count)
     return tuple(
-        Job(tuple(plans[first::clients]), load.material, load.seconds, deadline_s) for first in range(clients)
+        Job(tuple(plans[first::clients]), load.material, load.seconds, deadline_s, load.resume)
+        for first in range(clients)
     )
 
 
@@ -94,7 +98,7 @@ def _server_name(flags: LiveFlags) -> str:
     return f"funasr realtime_ws × {len(flags.peer.ports)}"
 
 
-def _setup(flags: LiveFlags) -> Setup:
+def setup_of(flags: LiveFlags) -> Setup:
     load = flags.load
     return Setup(
         server="voxshard" if flags.peer is None else f"funasr × {len(flags.peer.ports)}",

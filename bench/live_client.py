@@ -16,6 +16,7 @@ from typing import Final
 import msgspec
 import numpy as np
 
+from bench.live_lines import one_connection, resuming
 from bench.live_material import FRAME_MS, Loop, make_loop
 from bench.live_stream import ClientTimes, LiveStream
 from bench.live_trace import ClientReport, Job, Lateness, StreamPlan, StreamTrace
@@ -55,7 +56,8 @@ async def _play_one(
     plan: StreamPlan, job: Job, loop: Loop, times: ClientTimes, common_start: float
 ) -> StreamTrace:
     frames = round(1000 * job.seconds) // FRAME_MS
-    stream = LiveStream(plan, frames, partial(loop.frame, plan.offset), times)
+    open_line = resuming if job.resume else one_connection
+    stream = LiveStream(plan, frames, partial(loop.frame, plan.offset), times, open_line)
     return await stream.run(common_start + plan.delay_s, common_start + job.deadline_s)
 
 

@@ -37,13 +37,14 @@ class LiveFlags:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """One run for each number of streams."""
+    """One run for each number of streams. `resume`: they outlive their connection."""
 
     streams: tuple[int, ...]
     seconds: float
     ramp_s: float
     clients: int
     material: MaterialKind
+    resume: bool = False
 
 
 def parse_live_flags(arguments: Sequence[str]) -> LiveFlags:
@@ -52,11 +53,34 @@ def parse_live_flags(arguments: Sequence[str]) -> LiveFlags:
     flags = parser.parse_args(arguments)
     if (flags.peer is None) != (flags.model is None):
         parser.error("--peer and --model go together")
-    interval_ms, cap_ms = _OURS if flags.peer is None else _FUNASR
+    if flags.peer is not None and flags.resume:
+        parser.error("--resume goes with our own server")
+    return live_flags_of(flags, flags.streams, _peer(flags))
+
+
+def add_live_flags(parser: argparse.ArgumentParser) -> None:
+    """Those of all measurements with live streams; `live_flags_of` reads them."""
+    parser.add_argument("--seconds", type=positive, default=60.0, help="length of each stream")
+    parser.add_argument("--ramp", type=positive, default=10.0, help="seconds over which they start")
+    parser.add_argument("--material", type=MaterialKind, choices=list(MaterialKind), default="continuous")
+    parser.add_argument("--clients", type=count, default=4, help="client processes")
+    parser.add_argument("--resume", action="store_true", help="streams outlive their connection")
+    parser.add_argument("--server", action="append", metavar="URL", help=f"may repeat; {DEFAULT_SERVER}")
+    parser.add_argument("--metrics", action="append", default=[], metavar="URL", help="may repeat")
+    parser.add_argument("--interval-ms", type=count, help="between partials; 480, or 960 of a peer")
+    parser.add_argument("--segment-cap-ms", type=count, help="longest segment; 30000, or 60000 of a peer")
+    parser.add_argument("--note", default="", help="goes into table and record: random weights, MPS, ...")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="write the figures as JSON")
+
+
+def live_flags_of(
+    flags: argparse.Namespace, streams: tuple[int, ...] = (), peer: FunasrSetup | None = None
+) -> LiveFlags:
+    interval_ms, cap_ms = _OURS if peer is None else _FUNASR
     return LiveFlags(
         servers=tuple(flags.server or [DEFAULT_SERVER]),
-        peer=_peer(flags),
-        load=Load(flags.streams, flags.seconds, flags.ramp, flags.clients, flags.material),
+        peer=peer,
+        load=Load(streams, flags.seconds, flags.ramp, flags.clients, flags.material, flags.resume),
         interval_ms=flags.interval_ms or interval_ms,
         cap_ms=flags.segment_cap_ms or cap_ms,
         metrics=tuple(flags.metrics),
@@ -72,16 +96,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Go upwards with several numbers: an overloaded server has work left for the next run.",
     )
     parser.add_argument("streams", type=counts, help="how many at once; 50,100 is a run of each")
-    parser.add_argument("--seconds", type=positive, default=60.0, help="length of each stream")
-    parser.add_argument("--ramp", type=positive, default=10.0, help="seconds over which they start")
-    parser.add_argument("--material", type=MaterialKind, choices=list(MaterialKind), default="continuous")
-    parser.add_argument("--clients", type=count, default=4, help="client processes")
-    parser.add_argument("--server", action="append", metavar="URL", help=f"may repeat; {DEFAULT_SERVER}")
-    parser.add_argument("--metrics", action="append", default=[], metavar="URL", help="may repeat")
-    parser.add_argument("--interval-ms", type=count, help="between partials; 480, or 960 of --peer")
-    parser.add_argument("--segment-cap-ms", type=count, help="longest segment; 30000, or 60000 of --peer")
-    parser.add_argument("--note", default="", help="goes into table and record: random weights, MPS, ...")
-    parser.add_argument("--output", type=Path, metavar="FILE", help="write the figures as JSON")
+    add_live_flags(parser)
     peer = parser.add_argument_group("peer: start it, measure it, end it")
     peer.add_argument("--peer", choices=["funasr"])
     peer.add_argument("--model", type=Path, metavar="DIR", help="its checkpoint; iic/ lies beside it")

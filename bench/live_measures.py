@@ -144,6 +144,23 @@ def after_speech_end(trace: StreamTrace) -> list[float]:
     return [s.at_s - s.end_s for s in _locked_live(trace) if s.reason in (SILENCE, None)]
 
 
+def unheard(trace: StreamTrace, clock: SpeechClock) -> float | None:
+    """The longest speech time in no sentence, of a stream that got all its finals. Tenths of a second are the
+    borders that a detector draws; audio that was lost is more."""
+    if trace.ending.error is not None:
+        return None
+    longest_s = covered_s = 0.0
+    for sentence in trace.locked:
+        longest_s = max(longest_s, clock.between(covered_s, sentence.start_s))
+        covered_s = max(covered_s, sentence.end_s)
+    return max(longest_s, clock.between(covered_s, live_until(trace)))
+
+
+def repeated(trace: StreamTrace) -> int:
+    """Sentences that begin before the one before them ends: what was said once and locked twice."""
+    return sum(after.start_s < before.end_s for before, after in pairwise(trace.locked))
+
+
 def live_until(trace: StreamTrace) -> float:
     """STOP, or the end of a stream that never got so far."""
     return trace.ending.ended_s if trace.ending.stop_s is None else trace.ending.stop_s

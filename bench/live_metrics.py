@@ -1,10 +1,11 @@
-"""Where the time went inside the server: its `asr_` series before and after a run."""
+"""What the server says of itself before and after a run: its `asr_` series, and what its processes took."""
 
 from __future__ import annotations
 
 import urllib.request
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
+from urllib.parse import urlsplit
 
 import msgspec
 from prometheus_client import Metric
@@ -13,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from bench.live_processes import LiveError
 
 _PREFIX: Final = "asr_"
+_OF_PROCESS: Final = frozenset({"process_cpu_seconds", "process_resident_memory_bytes"})
 _TIMEOUT_S: Final = 5.0
 # One figure for all processes, but for gauges, which cannot be added up.
 _SUMMED_OVER: Final = frozenset({"worker", "gateway"})
@@ -41,11 +43,21 @@ class SeriesChange(msgspec.Struct, frozen=True):
 
 def scrape(urls: Iterable[str]) -> list[Metric]:
     """All families of all pages. Raises `LiveError`."""
-    return [family for url in urls for family in text_string_to_metric_families(_page(url))]
+    return [family for url in urls for family in _told_apart(_page(url), urlsplit(url).netloc)]
+
+
+def _told_apart(page: str, process: str) -> Iterator[Metric]:
+    """What a process says of itself names no process."""
+    for family in text_string_to_metric_families(page):
+        if family.name in _OF_PROCESS:
+            family.samples = [
+                sample._replace(labels={**sample.labels, "process": process}) for sample in family.samples
+            ]
+        yield family
 
 
 def changes(before: Iterable[Metric], after: Iterable[Metric]) -> tuple[SeriesChange, ...]:
-    """What moved, or is no zero, of the series named `asr_...`, sorted by name."""
+    """What moved, or is no zero, of the series named `asr_...` and of the processes, sorted by name."""
     kinds = {family.name: family.type for family in after if _counts(family)}
     earlier, later = _values(before), _values(after)
     found = (change for name, kind in sorted(kinds.items()) for change in _of(name, kind, earlier, later))
@@ -54,7 +66,8 @@ def changes(before: Iterable[Metric], after: Iterable[Metric]) -> tuple[SeriesCh
 
 def _counts(family: Metric) -> bool:
     # When a series began is exposed like a gauge beside it.
-    return family.name.startswith(_PREFIX) and not family.name.endswith("_created")
+    is_ours = family.name.startswith(_PREFIX) or family.name in _OF_PROCESS
+    return is_ours and not family.name.endswith("_created")
 
 
 def _page(url: str) -> str:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
@@ -28,8 +28,9 @@ class LiveError(Exception):
     """The measurement could not be made; the message says why."""
 
 
-def run_clients(jobs: Sequence[Job]) -> list[ClientReport]:
-    """All jobs at once, each in a process of its own. Raises `LiveError`; no process is left behind."""
+def run_clients(jobs: Sequence[Job], begun: Callable[[], None] = lambda: None) -> list[ClientReport]:
+    """All jobs at once, each in a process of its own; `begun` is called when all have been told to begin.
+    Raises `LiveError`; no process is left behind."""
     with ExitStack() as running:
         clients = [running.enter_context(_Client(job)) for job in jobs]
         for client in clients:
@@ -37,6 +38,7 @@ def run_clients(jobs: Sequence[Job]) -> list[ClientReport]:
         common_start = time.monotonic() + _HEAD_START_S
         for client in clients:
             client.begin(common_start)
+        begun()
         return [client.report() for client in clients]
 
 

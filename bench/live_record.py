@@ -23,7 +23,9 @@ from bench.live_measures import (
     gaps,
     lags,
     punctuality,
+    repeated,
     spread,
+    unheard,
 )
 from bench.live_metrics import SeriesChange
 from bench.live_trace import ClientReport, Lateness
@@ -68,6 +70,10 @@ _CLIENT_COLUMNS: Final = (
     "silent",
     "changed",
     "skipped",
+    "repeated",
+    "unheard max",
+    "resumes",
+    "resume p95",
 )
 _SERIES_COLUMNS: Final = ("series", "labels", "change", "count", "mean")
 
@@ -101,6 +107,8 @@ class LiveRun(msgspec.Struct, frozen=True):
     opened:    from connecting to `started`.
     interval:  between partials, in speech time.
     due, late: partials, as `bench.live_measures` defines them.
+    repeated, unheard: what is in two sentences, and the longest speech of each stream that is in none.
+    resumed:   from the loss of a connection to going on over another one.
     """
 
     streams: int
@@ -113,6 +121,9 @@ class LiveRun(msgspec.Struct, frozen=True):
     characters: int
     changed: int
     skipped: int
+    repeated: int
+    unheard: Spread
+    resumed: Spread
     opened: Spread
     first_partial: Spread
     interval: Spread
@@ -177,6 +188,9 @@ def measured(
         characters=sum(sentence.characters for trace in traces for sentence in trace.locked),
         changed=sum(trace.changed for trace in traces),
         skipped=sum(trace.skipped for trace in traces),
+        repeated=sum(map(repeated, traces)),
+        unheard=spread(_known(unheard(*pair) for pair in each)),
+        resumed=spread(chain.from_iterable(trace.resumed_s for trace in traces)),
         opened=spread(_known(trace.opened_s for trace in traces)),
         first_partial=spread(_known(first_partial(*pair) for pair in zip(traces, heard, strict=True))),
         interval=spread(chain.from_iterable(gaps(*pair) for pair in each)),
@@ -240,6 +254,10 @@ def _client_row(run: LiveRun) -> tuple[Cell, ...]:
         run.silent,
         run.changed,
         run.skipped,
+        run.repeated,
+        run.unheard.max,
+        run.resumed.count,
+        run.resumed.p95,
     )
 
 

@@ -8,47 +8,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-import msgspec
-from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
+from bench.live_lines import Line, OpenLine, Said, SaidSentence, StreamBroken, one_connection
 from bench.live_material import FRAME_MS
 from bench.live_trace import Ending, Locked, Partial, StreamPlan, StreamTrace
 
 _FRAME_S: Final = FRAME_MS / 1000
-_OPEN_TIMEOUT_S: Final = 30.0
-_CLOSE_TIMEOUT_S: Final = 2.0
 NO_FINAL: Final = "no_final"
 """The deadline came after STOP and before the last final."""
 OUT_OF_TIME: Final = "out_of_time"
 """The deadline came before STOP could be sent: the server read slower than the audio was spoken."""
-
-
-class SaidSentence(msgspec.Struct, frozen=True):
-    """FunASR's sentences have no endpoint and no reason."""
-
-    text: str
-    start: int
-    end: int
-    endpoint: int | None = None
-    reason: str | None = None
-
-
-class Said(msgspec.Struct, frozen=True):
-    """Any message of either server; what is not in it keeps its default."""
-
-    event: str | None = None
-    code: str = "error"
-    worker: str = ""
-    sentences: tuple[SaidSentence, ...] = ()
-    partial: str = ""
-    duration_ms: int = 0
-    is_final: bool = False
-    seq: int | None = None
-
-
-class StreamBroken(Exception):
-    """The stream ended early; the message is a code."""
 
 
 @dataclass(slots=True)
@@ -76,9 +46,17 @@ class Heard:
     changed: int = 0
     skipped: int = 0
     final_s: float | None = None
+    resumed_s: list[float] = field(default_factory=list)
     _seq: int = 0
+    _listed: int = 0
+    _lost_s: float = 0.0
 
     def fold(self, said: Said, at_s: float) -> None:
+        if said.event == "lost":
+            # The next connection numbers anew, and may not know yet what the former one said last.
+            self._lost_s, self._seq, self._listed = at_s, 0, 0
+        if said.event == "resumed":
+            self.resumed_s.append(round(at_s - self._lost_s, 4))
         if said.seq is not None:
             self.skipped += max(0, said.seq - self._seq - 1)
             self._seq = said.seq
@@ -87,10 +65,11 @@ class Heard:
             self._fold_result(said, at_s)
 
     def _fold_result(self, said: Said, at_s: float) -> None:
-        known = len(self.sentences)
-        self.changed += said.sentences[:known] != self.sentences
-        new = said.sentences[known:]
-        self.sentences = said.sentences
+        told, known = said.sentences, len(self.sentences)
+        self.changed += len(told) < self._listed or told[:known] != self.sentences[: len(told)]
+        self._listed = len(told)
+        new = told[known:]
+        self.sentences = told if len(told) >= known else self.sentences
         self.locked += [_locked(sentence, at_s) for sentence in new]
         if said.is_final:
             self.final_s = at_s
@@ -102,8 +81,14 @@ class LiveStream:
     """`run` plays `frames` frames of 100 ms; `frame(n)` gives each, `times` takes the client's lateness."""
 
     def __init__(
-        self, plan: StreamPlan, frames: int, frame: Callable[[int], bytes], times: ClientTimes
+        self,
+        plan: StreamPlan,
+        frames: int,
+        frame: Callable[[int], bytes],
+        times: ClientTimes,
+        open_line: OpenLine = one_connection,
     ) -> None:
+        self._open_line = open_line
         self._plan = plan
         self._frames = frames
         self._frame = frame
@@ -135,25 +120,16 @@ class LiveStream:
         return NO_FINAL if self._stopping else OUT_OF_TIME
 
     async def _session(self) -> None:
-        async with connect(
-            self._plan.url,
-            compression=None,
-            max_size=None,
-            ping_interval=None,
-            proxy=None,
-            open_timeout=_OPEN_TIMEOUT_S,
-            close_timeout=_CLOSE_TIMEOUT_S,
-        ) as connection:
-            await connection.send("START")
-            await self._listen(connection, until="started")
+        async with self._open_line(self._plan.url) as line:
+            await self._listen(line, until="started")
             self._opened_s = self._now()
             self._began = time.monotonic()
-            await self._talk(connection)
+            await self._talk(line)
 
-    async def _talk(self, connection: ClientConnection) -> None:
+    async def _talk(self, line: Line) -> None:
         """Send and listen at once; whichever fails ends the other."""
-        listening = asyncio.create_task(self._listen(connection, until="stopped"), name="live-listen")
-        sending = asyncio.create_task(self._send(connection), name="live-send")
+        listening = asyncio.create_task(self._listen(line, until="stopped"), name="live-listen")
+        sending = asyncio.create_task(self._send(line), name="live-send")
         both = (listening, sending)
         try:
             done, _ = await asyncio.wait(both, return_when=asyncio.FIRST_EXCEPTION)
@@ -167,7 +143,7 @@ class LiveStream:
                 task.cancel()
             await asyncio.gather(*both, return_exceptions=True)
 
-    async def _send(self, connection: ClientConnection) -> None:
+    async def _send(self, line: Line) -> None:
         """Each frame when its last sample has been spoken; nothing drifts."""
         free_at = 0.0
         for number in range(self._frames):
@@ -176,15 +152,15 @@ class LiveStream:
             await asyncio.sleep(due - time.monotonic())
             now = time.monotonic()
             self._times.late_s.append(now - max(due, free_at))
-            await connection.send(audio)
+            await line.send(audio)
             free_at = time.monotonic()
             self._times.held_s = max(self._times.held_s, free_at - now)
         self._stopping = True
-        await connection.send("STOP")
+        await line.stop()
 
-    async def _listen(self, connection: ClientConnection, *, until: str) -> None:
+    async def _listen(self, line: Line, *, until: str) -> None:
         while True:
-            said = _decoded(await connection.recv(decode=False))
+            said = await line.hear()
             self._heard.fold(said, self._now())
             if said.event == "error":
                 raise StreamBroken(said.code)
@@ -207,6 +183,7 @@ class LiveStream:
             heard.changed,
             heard.skipped,
             self._opened_s,
+            tuple(heard.resumed_s),
         )
 
     def _ending(self, error: str | None) -> Ending:
@@ -216,13 +193,6 @@ class LiveStream:
         # A server that found nothing to say after STOP has said so with `stopped`.
         final_s = self._ended_s if error is None and self._heard.final_s is None else self._heard.final_s
         return Ending(self._ended_s, stop_s, final_s, error, waiting=error in (NO_FINAL, OUT_OF_TIME))
-
-
-def _decoded(raw: bytes) -> Said:
-    try:
-        return msgspec.json.decode(raw, type=Said)
-    except msgspec.DecodeError as error:
-        raise StreamBroken("unreadable_message") from error
 
 
 def _locked(sentence: SaidSentence, at_s: float) -> Locked:

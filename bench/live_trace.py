@@ -20,12 +20,14 @@ class StreamPlan(msgspec.Struct, frozen=True):
 
 
 class Job(msgspec.Struct, frozen=True):
-    """The streams of one client process; all is over `deadline_s` after the common start."""
+    """The streams of one client process; all is over `deadline_s` after the common start. `resume`: streams
+    outlive their connection."""
 
     streams: tuple[StreamPlan, ...]
     material: MaterialKind
     seconds: float
     deadline_s: float
+    resume: bool = False
 
 
 class Partial(msgspec.Struct, frozen=True, array_like=True):
@@ -67,7 +69,8 @@ class Ending(msgspec.Struct, frozen=True):
 class StreamTrace(msgspec.Struct, frozen=True):
     """changed: results that changed text that was locked; skipped: messages missing by their numbers.
 
-    opened_s: from connecting to `started`; None: it never came.
+    opened_s:  from connecting to `started`; None: it never came.
+    resumed_s: of each time that it went on over another connection, how long after the loss.
     """
 
     plan: StreamPlan
@@ -78,6 +81,7 @@ class StreamTrace(msgspec.Struct, frozen=True):
     changed: int = 0
     skipped: int = 0
     opened_s: float | None = None
+    resumed_s: tuple[float, ...] = ()
 
 
 class Lateness(msgspec.Struct, frozen=True):

@@ -71,3 +71,10 @@ def test_flags_that_make_no_sense_end_with_a_message(
         parse_live_flags(arguments)
     assert ended.value.code == 2
     assert "usage:" in capsys.readouterr().err
+
+
+def test_streams_of_a_peer_do_not_resume(capsys: pytest.CaptureFixture[str]) -> None:
+    assert parse_live_flags(["1", "--resume"]).load.resume
+    with pytest.raises(SystemExit):
+        parse_live_flags(["1", "--resume", "--peer", "funasr", "--model", "models/nano"])
+    assert "--resume goes with our own server" in capsys.readouterr().err

@@ -15,7 +15,9 @@ from bench.live_measures import (
     gaps,
     lags,
     punctuality,
+    repeated,
     spread,
+    unheard,
 )
 from bench.live_trace import Ending, Locked, Partial, StreamPlan, StreamTrace
 
@@ -154,3 +156,33 @@ def test_sentences_without_endpoints_are_timed_from_the_end_of_speech() -> None:
     unnamed = Locked(at_s=4.5, start_s=1.0, end_s=2.0, endpoint_s=None, reason=None, characters=5)
     assert after_speech_end(trace(locked=(unnamed,))) == pytest.approx([2.5])
     assert after_endpoint(trace(locked=(unnamed,))) == []
+
+
+def said(start_s: float, end_s: float) -> Locked:
+    return Locked(end_s + 0.1, start_s, end_s, None, None, 10)
+
+
+@pytest.mark.parametrize(
+    ("locked", "missing_s"),
+    [
+        ((said(0.0, 10.0),), 0.0),
+        ((said(0.2, 4.0), said(4.1, 9.9)), 0.2),
+        ((said(0.0, 4.0), said(7.0, 10.0)), 3.0),
+        ((said(0.0, 4.0),), 6.0),
+        ((said(0.0, 6.0), said(1.0, 4.0), said(7.0, 10.0)), 1.0),
+        ((), 10.0),
+    ],
+)
+def test_speech_in_no_sentence_is_found(locked: tuple[Locked, ...], missing_s: float) -> None:
+    assert unheard(trace(locked=locked), SpeechClock(TEN_SECONDS)) == pytest.approx(missing_s)
+
+
+def test_pauses_need_no_sentence_and_lost_streams_are_counted_elsewhere() -> None:
+    clock = SpeechClock((Stretch(0.0, 4.0), Stretch(7.0, 10.0)))
+    assert unheard(trace(locked=(said(0.0, 4.0), said(7.0, 10.0))), clock) == pytest.approx(0.0)
+    assert unheard(trace(ending=Ending(3.0, error="worker_lost")), clock) is None
+
+
+def test_what_is_locked_twice_is_counted() -> None:
+    assert repeated(trace(locked=(said(0.0, 4.0), said(4.0, 7.0)))) == 0
+    assert repeated(trace(locked=(said(0.0, 4.0), said(3.5, 7.0), said(3.5, 7.0)))) == 2

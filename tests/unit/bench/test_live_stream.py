@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
-from bench.live_stream import ClientTimes, Heard, LiveStream, Said, SaidSentence
+from bench.live_lines import OpenLine, Said, SaidSentence, one_connection, resuming
+from bench.live_stream import ClientTimes, Heard, LiveStream
 from bench.live_trace import Partial, StreamPlan, StreamTrace
 from tests.support.aio import run
 from tests.support.counting_server import counting_server
@@ -28,9 +29,14 @@ async def scripted_server(script: Script) -> AsyncIterator[str]:
         yield f"ws://127.0.0.1:{socket.getsockname()[1]}"
 
 
-async def played(url: str, times: ClientTimes | None = None, deadline_s: float = 5.0) -> StreamTrace:
+async def played(
+    url: str,
+    times: ClientTimes | None = None,
+    deadline_s: float = 5.0,
+    open_line: OpenLine = one_connection,
+) -> StreamTrace:
     plan = StreamPlan(number=3, url=url, delay_s=0.0, offset=0)
-    stream = LiveStream(plan, FRAMES, lambda number: FRAME, times or ClientTimes())
+    stream = LiveStream(plan, FRAMES, lambda number: FRAME, times or ClientTimes(), open_line)
     now = time.monotonic()
     return await stream.run(now, now + deadline_s)
 
@@ -184,3 +190,45 @@ def test_locked_text_that_changes_or_goes_is_counted() -> None:
 def test_gap_in_the_numbers_is_counted() -> None:
     assert folded(Said(seq=1), Said(seq=2), Said(seq=5)).skipped == 2
     assert folded(Said(), Said()).skipped == 0
+
+
+def test_after_a_loss_numbers_begin_anew_and_the_newest_sentences_may_come_again() -> None:
+    one, other = sentence("one"), sentence("other")
+    heard = folded(
+        Said(seq=1, event="started"),
+        Said(seq=2, sentences=(one, other)),
+        Said(event="lost"),
+        Said(seq=1, event="resumed"),
+        Said(seq=2, sentences=(one,)),
+        Said(seq=3, sentences=(one, other)),
+    )
+    assert (heard.changed, heard.skipped) == (0, 0)
+    assert heard.resumed_s == [pytest.approx(0.1)]
+    assert heard.sentences == (one, other)
+    assert [locked.at_s for locked in heard.locked] == [0.1, 0.1]
+
+
+def test_after_a_loss_other_sentences_are_a_change() -> None:
+    heard = folded(Said(sentences=(sentence("one"),)), Said(event="lost"), Said(sentences=(sentence("two"),)))
+    assert heard.changed == 1
+
+
+def test_stream_that_resumes_is_played_like_any_other() -> None:
+    async def session() -> tuple[StreamTrace, list[bytes]]:
+        async with counting_server() as server:
+            return await played(server.url, open_line=resuming), server.received
+
+    trace, received = run(session())
+    assert [len(audio) for audio in received] == [FRAMES * len(FRAME)]
+    assert (trace.ending.error, trace.worker, trace.resumed_s) == (None, "worker-0", ())
+    assert trace.ending.final_s is not None
+    assert len(trace.locked) == 1
+
+
+def test_what_no_client_resumes_after_ends_the_stream() -> None:
+    async def session() -> StreamTrace:
+        async with counting_server(error="engine_failed") as server:
+            return await played(server.url, open_line=resuming)
+
+    assert run(session()).ending.error == "engine_failed"
+    assert run(played("ws://127.0.0.1:1", open_line=resuming)).ending.error == "no_server"
