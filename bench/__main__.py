@@ -1,4 +1,4 @@
-"""`python -m bench wer|endpoints|partials|streams|live|engine|mps|continuing`: measure, print, write JSON."""
+"""`python -m bench wer|endpoints|partials|streams|live|capacity|pair|engine|mps|continuing`: measure."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from bench.report import make_header, show, write_json
 
 STANDALONE: Final = {
     "live": "bench.live",
+    "capacity": "bench.capacity",
+    "pair": "bench.pair",
     "engine": "bench.engine",
     "mps": "bench.mps.main",
     "continuing": "bench.continuing",

@@ -1,0 +1,64 @@
+"""What a run with live streams has to keep to, so that its number of streams counts as held. Pure."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+
+from bench.live_record import LiveRun
+from bench.numbers import count, positive
+
+# The figures of a client that is itself so late say nothing of the server.
+_CLIENT_LATE_MS: Final = 50.0
+
+
+class Goals(msgspec.Struct, frozen=True):
+    """From STOP to the last sentence at p95, and partials late by more than an interval. All streams get
+    their finals in any case, unchanged and none twice."""
+
+    stop_p95_ms: int = 300
+    late_percent: float = 0.1
+
+
+class Trial(msgspec.Struct, frozen=True):
+    """A run and what it missed; empty: it kept to the goals."""
+
+    run: LiveRun
+    missed: tuple[str, ...]
+
+
+def tried(run: LiveRun, goals: Goals) -> Trial:
+    return Trial(run, tuple(_missed(run, goals)))
+
+
+def held(trials: tuple[Trial, ...]) -> int:
+    """The most streams that a run held; 0 if none did."""
+    return max((trial.run.streams for trial in trials if not trial.missed), default=0)
+
+
+def _missed(run: LiveRun, goals: Goals) -> Iterator[str]:
+    for figure in ("lost", "silent", "changed", "skipped", "repeated"):
+        if number := getattr(run, figure):
+            yield f"{number} {figure}"
+    stop_ms, late = run.after_stop.p95, 100 * run.late_share
+    if stop_ms is None or stop_ms > goals.stop_p95_ms:
+        yield f"STOP p95 {stop_ms} ms"
+    if late > goals.late_percent:
+        yield f"{late:.2f} % late"
+    if (own_ms := max(client.send_p99_ms for client in run.lateness)) > _CLIENT_LATE_MS:
+        yield f"the clients themselves were {own_ms:.0f} ms late"
+
+
+def add_goal_flags(parser: argparse.ArgumentParser) -> None:
+    goals = parser.add_argument_group("goals")
+    goals.add_argument("--stop-p95-ms", type=count, default=Goals().stop_p95_ms, help="STOP to last sentence")
+    goals.add_argument(
+        "--late-percent", type=positive, default=Goals().late_percent, help="partials over an interval late"
+    )
+
+
+def goals_of(flags: argparse.Namespace) -> Goals:
+    return Goals(flags.stop_p95_ms, flags.late_percent)
