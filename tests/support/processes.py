@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -119,9 +120,9 @@ class Deployment(Addresses):
                 preexec_fn=partial(end_with_parent, os.getpid()),  # noqa: PLW1509 - it takes no lock that another thread might hold
             )
 
-    def wait_ready(self) -> None:
+    def wait_ready(self, within_s: float = READY_WITHIN_S) -> None:
         """Until it says `ready`. Raises `DidNotStart`."""
-        give_up_at = time.monotonic() + READY_WITHIN_S
+        give_up_at = time.monotonic() + within_s
         while "ready" not in self.output.splitlines():
             code = self._running.poll()
             if code is not None or time.monotonic() > give_up_at:
@@ -143,7 +144,7 @@ class Deployment(Addresses):
                 self.terminate()
             left = [process.cmdline() for process in self.processes()]
         finally:
-            self._kill_all()
+            self.kill_all()
             self._last_words = self._said()
             shutil.rmtree(self._folder, ignore_errors=True)
         assert not left, f"processes left: {left}"
@@ -152,20 +153,25 @@ class Deployment(Addresses):
         """Everything that runs for this deployment, whoever started it and however often it forked."""
         return [process for process in psutil.process_iter() if self._is_ours(process)]
 
-    def _kill_all(self) -> None:
-        for process in self.processes():
-            process.kill()
+    def kill_all(self) -> None:
+        """SIGKILL to everything at once, as when its machine dies; the supervisor last, since its children
+        take their leave when it is gone."""
+        while left := self.processes():
+            for process in reversed(left):
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+            time.sleep(_POLL_S)
         if self._process is not None:
             self._process.wait(EXIT_WITHIN_S)
 
     def _is_ours(self, process: psutil.Process) -> bool:
-        """Children name the folder on their command line; what they start inherits their environment."""
+        """Children name the folder on their command line; what they start has it in its environment."""
         run_dir = str(self.run_dir)
         try:
             if process.status() == psutil.STATUS_ZOMBIE:
                 return False
-            inherited = process.environ().get("NOTIFY_SOCKET", "")
-            return inherited.startswith(run_dir) or any(run_dir in part for part in process.cmdline())
+            inherited = process.environ().values()
+            return any(run_dir in part for part in (*process.cmdline(), *inherited))
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             return False
 

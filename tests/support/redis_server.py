@@ -49,6 +49,11 @@ class RedisServer:
     def url(self) -> str:
         return f"redis://:{PASSWORD}@{self._host}:{self._port}/0"
 
+    @property
+    def socket(self) -> Path:
+        """It listens there as well."""
+        return self._folder / "socket"
+
     def start(self) -> None:
         """Raises `NoRedis`."""
         program = shutil.which("redis-server")
@@ -63,6 +68,7 @@ class RedisServer:
         options = {
             "port": str(self._port),
             "bind": self._host,
+            "unixsocket": str(self.socket),
             "requirepass": PASSWORD,
             "save": "",
             "appendonly": "no",
