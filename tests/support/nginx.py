@@ -73,8 +73,12 @@ class Nginx:
     def url(self) -> str:
         return f"ws://127.0.0.1:{self.entry.port}"
 
-    def reload(self) -> None:
+    def reload(self, gateways: Sequence[Gateway] = ()) -> None:
+        """With other gateways, if any are given: who is connected stays where he is."""
         assert self._process is not None
+        if gateways:
+            self._front = replace(self._front, gateways=tuple(gateways))
+            self._config.write_text(render(self._front))
         self._process.send_signal(signal.SIGHUP)
 
     @property
@@ -91,13 +95,16 @@ class Nginx:
             self._process.wait(_EXIT_WITHIN_S)
         shutil.rmtree(self._folder, ignore_errors=True)
 
+    @property
+    def _config(self) -> Path:
+        return self._folder / "nginx.conf"
+
     def _start(self) -> None:
         """Raises `NoNginx`."""
-        config = self._folder / "nginx.conf"
-        config.write_text(render(self._front))
+        self._config.write_text(render(self._front))
         try:
             self._process = start_server(
-                [*_command(config), "-g", "daemon off;"], lambda: listens(self.entry.port)
+                [*_command(self._config), "-g", "daemon off;"], lambda: listens(self.entry.port)
             )
         except DidNotAnswer as error:
             raise NoNginx(f"nginx: {error}\n{self._log()}") from None
