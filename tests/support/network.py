@@ -69,9 +69,10 @@ class Network:
 
     def _add(self, host: Host) -> None:
         _ip("netns", "add", host.netns)
-        # Its end of the cable goes with it, and so does ours.
         self._cleanup.callback(_ip, "netns", "delete", host.netns)
         _ip("link", "add", host.cable, "type", "veth", "peer", "name", "eth0", "netns", host.netns)
+        # It would go with the namespace, but later: who makes the next network would still find it.
+        self._cleanup.callback(_ip, "link", "delete", host.cable)
         _ip("link", "set", host.cable, "master", self._bridge, "up")
         _ip("-n", host.netns, "address", "add", f"{host.address}/24", "dev", "eth0")
         for device in ("lo", "eth0"):
