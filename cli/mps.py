@@ -70,15 +70,18 @@ def stop(pipes: Pipes = DEFAULT_PIPES) -> None:
 
 async def _run(daemon: OwnDaemon) -> int:
     """Until a stop signal, or until it is gone: its exit code."""
-    await daemon.start()
-    async with asyncio.TaskGroup() as tasks:
-        signal = tasks.create_task(wait_for_stop_signal(), name="signals")
-        gone = tasks.create_task(daemon.wait(), name="daemon")
+    # First of all: a signal must not end this process and leave the daemon.
+    told = asyncio.create_task(wait_for_stop_signal(), name="signals")
+    try:
+        await daemon.start()
+        gone = asyncio.create_task(daemon.wait(), name="daemon")
         notify_ready()
-        await asyncio.wait({signal, gone}, return_when=asyncio.FIRST_COMPLETED)
-        signal.cancel()
+        await asyncio.wait({told, gone}, return_when=asyncio.FIRST_COMPLETED)
         await daemon.stop()
-    return 0 if signal.done() and not signal.cancelled() else gone.result()
+        code = await gone
+        return 0 if told.done() else code
+    finally:
+        told.cancel()
 
 
 async def _rows(pipes: Path) -> list[tuple[str, str, str, str]]:

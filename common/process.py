@@ -7,6 +7,8 @@ import ctypes
 import os
 import signal
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from typing import Final
 
 # Exit code of a child that could not even boot; the supervisor stops instead of restarting it for ever.
@@ -14,6 +16,8 @@ BOOT_FAILED: Final = 3
 # Exit code of a worker that an error of its card has ended, at the start or later.
 CARD_LOST: Final = 5
 _PR_SET_PDEATHSIG: Final = 1
+# A tenth of the time that others get, where there is not enough for all.
+_GIVES_WAY: Final = 10
 
 
 def end_with_parent(parent: int, number: signal.Signals = signal.SIGTERM) -> None:
@@ -27,6 +31,20 @@ def end_with_parent(parent: int, number: signal.Signals = signal.SIGTERM) -> Non
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, number)
     if os.getppid() != parent:
         raise SystemExit("the supervisor died while this process was starting")
+
+
+def import_giving_way(module: str) -> None:
+    """Linux: import it while whoever serves sessions goes first: it is most of a start, and takes a core.
+
+    In a thread, since priorities are those of threads there, and what was lowered cannot be raised again.
+    """
+    with ThreadPoolExecutor(1, initializer=_give_way) as loader:
+        loader.submit(import_module, module).result()
+
+
+def _give_way() -> None:
+    if sys.platform.startswith("linux"):
+        os.setpriority(os.PRIO_PROCESS, 0, _GIVES_WAY)
 
 
 async def wait_for_stop_signal() -> signal.Signals:

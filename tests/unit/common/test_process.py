@@ -7,11 +7,12 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import Final
 
 import pytest
 
-from common.process import end_with_parent, wait_for_stop_signal
+from common.process import end_with_parent, import_giving_way, wait_for_stop_signal
 from tests.support.aio import run, turns
 from tests.support.children import has_ended
 
@@ -120,3 +121,24 @@ def test_of_two_signals_at_once_the_first_counts_and_the_next_one_is_waited_for_
         assert await again is signal.SIGINT
 
     run(scenario())
+
+
+@pytest.fixture
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.syspath_prepend(tmp_path)
+    return tmp_path / "slow_to_import.py"
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="threads have no priorities of their own")
+def test_an_import_gives_way_and_whoever_waits_for_it_does_not(module: Path) -> None:
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    module.write_text("import os\npriority = os.getpriority(os.PRIO_PROCESS, 0)\n")
+    import_giving_way("slow_to_import")
+    assert sys.modules.pop("slow_to_import").priority == 10
+    assert os.getpriority(os.PRIO_PROCESS, 0) == before
+
+
+def test_what_an_import_raises_is_raised(module: Path) -> None:
+    module.write_text("raise LookupError('half of it')\n")
+    with pytest.raises(LookupError, match="half of it"):
+        import_giving_way("slow_to_import")
