@@ -71,6 +71,38 @@ def test_a_watch_outlasts_many_waits_and_one_that_was_stopped_says_nothing(
     assert not stopped.is_set()
 
 
+def test_it_is_the_thread_that_has_made_it_whose_end_counts(tmp_path: Path) -> None:
+    file, told, may_end = tmp_path / "worker.end", threading.Event(), threading.Event()
+
+    def live() -> None:
+        give_notice(file)
+        EndWatch(file, told.set)
+        may_end.wait(WITHIN_S)
+
+    thread = threading.Thread(target=live)
+    thread.start()
+    assert not told.wait(0.05)
+    may_end.set()
+    thread.join()
+    assert told.wait(WITHIN_S)
+
+
+def test_a_file_that_holds_no_notice_is_no_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    failed, told = threading.Event(), threading.Event()
+    monkeypatch.setattr(threading, "excepthook", lambda _: failed.set())
+    file = tmp_path / "worker.end"
+    file.write_bytes(bytes(64))
+    EndWatch(file, told.set)
+    assert failed.wait(WITHIN_S)
+    assert not told.is_set()
+
+
+def test_a_system_without_such_mutexes_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(end_notice, "_ROBUST", 77)
+    with pytest.raises(OSError, match="Invalid argument"):
+        give_notice(tmp_path / "worker.end")
+
+
 def test_a_notice_that_cannot_be_made_leaves_nothing_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -138,6 +138,15 @@ def test_an_import_gives_way_and_whoever_waits_for_it_does_not(module: Path) -> 
     assert os.getpriority(os.PRIO_PROCESS, 0) == before
 
 
+def test_where_threads_have_no_priorities_an_import_gives_no_way(
+    module: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    module.write_text("import os\npriority = os.getpriority(os.PRIO_PROCESS, 0)\n")
+    import_giving_way("slow_to_import")
+    assert sys.modules.pop("slow_to_import").priority == os.getpriority(os.PRIO_PROCESS, 0)
+
+
 def test_what_an_import_raises_is_raised(module: Path) -> None:
     module.write_text("raise LookupError('half of it')\n")
     with pytest.raises(LookupError, match="half of it"):
