@@ -24,6 +24,8 @@ DEFAULTS: Final = MappingProxyType(
         # A forked EngineCore would inherit threads, locks and sockets of the worker.
         "VLLM_WORKER_MULTIPROC_METHOD": "spawn",
         "VLLM_NO_USAGE_STATS": "1",
+        # Its sampler is for drawn tokens, we take the likeliest; it compiles itself when first used.
+        "VLLM_USE_FLASHINFER_SAMPLER": "0",
         "VLLM_LOGGING_LEVEL": "WARNING",
     }
 )

@@ -24,8 +24,8 @@ from bench.mps.starts import Instance, measure_start
 from bench.report import make_header, show, write_json
 
 _LOG_WIDTH: Final = 150
-# What is assumed of a worker's start as long as none was measured, and of what comes on top of it.
-_EACH_S: Final = 60.0
+# What is assumed of a worker's start as long as none was measured, and of what comes on top of all of them.
+_FIRST_S: Final = 60.0
 _BESIDE_S: Final = 30.0
 _FAILED: Final = 1
 
@@ -38,7 +38,6 @@ class Measurement:
         self._save = save
         self._clock = clock
         self._deadline = clock() + flags.budget_s
-        self._each_s = _EACH_S
         self._rounds: list[Round] = []
         self._starts: list[Start] = []
         self._fault: Fault | None = None
@@ -82,14 +81,15 @@ class Measurement:
         self._save(self.result)
 
     def _expected_s(self, workers: int) -> float:
-        return workers * self._each_s + _BESIDE_S
+        return expected_start_s(self._starts, workers) + _BESIDE_S
 
     def _measure_rounds(self) -> None:
         with tempfile.TemporaryDirectory(prefix="mps-") as folder:
             measure_rounds(Path(folder), self._flags.canary, self._flags.rounds, self._rounds.append)
 
     def _measure_start(self, workers: int) -> None:
-        self._note(measure_start(Instance(self._flags.engine, self._flags.serve, self._flags.logs), workers))
+        instance = Instance(self._flags.engine, self._flags.serve, self._flags.logs)
+        self._starts.append(measure_start(instance, workers))
 
     def _measure_fault(self) -> None:
         # Only now: the other stages run where there is nothing to read the streams' speech with.
@@ -98,12 +98,21 @@ class Measurement:
         flags = self._flags
         instance = Instance(flags.fault_engine, flags.serve, flags.logs)
         start, self._fault = measure_fault(instance, flags.fault, flags.blow, flags.canary)
-        self._note(start)
-
-    def _note(self, start: Start) -> None:
         self._starts.append(start)
-        if start.ready_s:
-            self._each_s = start.ready_s[-1] / start.workers
+
+
+def expected_start_s(starts: Sequence[Start], workers: int) -> float:
+    """Seconds until so many are ready, by the last start of the most workers.
+
+    They load their models one after the other, but import at the same time: the first one takes longer than
+    each that follows.
+    """
+    known = max((start for start in reversed(starts) if start.ready_s), key=lambda s: s.workers, default=None)
+    if known is None:
+        return workers * _FIRST_S
+    first_s, behind = known.ready_s[0], len(known.ready_s) - 1
+    next_s = (known.ready_s[-1] - first_s) / behind if behind else first_s
+    return first_s + (workers - 1) * next_s
 
 
 def main(arguments: Sequence[str]) -> None:

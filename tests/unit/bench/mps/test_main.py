@@ -10,7 +10,7 @@ from bench.mps import main as program
 from bench.mps.blow import Blow
 from bench.mps.canary import Program
 from bench.mps.flags import parse_mps_flags
-from bench.mps.main import Measurement
+from bench.mps.main import Measurement, expected_start_s
 from bench.mps.record import Fault, Round, Start
 from bench.mps.result import MpsResult
 from bench.mps.starts import Instance
@@ -84,6 +84,23 @@ def test_what_has_no_time_is_left_out_by_what_the_starts_before_took(host: Host)
     assert host.stages == ["1 of fun-asr-nano", "2 of fun-asr-nano"]
     assert result.left_out == ("4 workers", "fault of 4 workers")
     assert [check.name for check in result.checks if not check.holds] == list(result.left_out)
+
+
+@pytest.mark.parametrize(
+    ("before", "expected_s"),
+    [
+        ((), 240.0),
+        (((105.0,),), 420.0),
+        (((105.0,), (70.0,)), 280.0),
+        (((70.0,), (57.0, 97.0), (80.0,)), 57.0 + 3 * 40.0),
+        (((70.0,), ()), 280.0),
+    ],
+)
+def test_more_workers_are_expected_to_take_what_those_behind_the_first_took(
+    before: tuple[tuple[float, ...], ...], expected_s: float
+) -> None:
+    starts = [Start(len(ready_s) or 9, ready_s) for ready_s in before]
+    assert expected_start_s(starts, 4) == pytest.approx(expected_s)
 
 
 def test_nothing_is_measured_unasked(host: Host) -> None:
