@@ -93,7 +93,8 @@ class Serving:
         return time.monotonic() - began
 
     def keep_log(self, file: Path) -> None:
-        """At the end of `file`."""
+        """At the end of `file`, whose folder is made."""
+        file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("a") as kept:
             kept.write(self._err.read_text(errors="replace"))
 

@@ -55,8 +55,8 @@ def test_it_is_ready_when_it_says_so_and_ends_when_it_is_told(played: Path, tmp_
         assert [event.message for event in running.events] == ["child ready"]
         assert running.stop() < 10
         for _ in range(2):
-            running.keep_log(tmp_path / "kept")
-    assert (tmp_path / "kept").read_text().count("child ready") == 2
+            running.keep_log(tmp_path / "logs" / "kept")
+    assert (tmp_path / "logs" / "kept").read_text().count("child ready") == 2
 
 
 def test_one_that_ends_before_it_is_ready_says_why(played: Path, tmp_path: Path) -> None:
