@@ -45,6 +45,7 @@ RULED: Final = (
     ),
     "worker/card_errors.py",
     "worker/pipeline/*.py",
+    "worker/vad/turns.py",
     "worker/in_decode.py",
     "worker/segment_trace.py",
     "worker/scheduler/decode_queue.py",

@@ -42,7 +42,7 @@ from worker.presence import make_presence
 from worker.process_stat import process_age_s
 from worker.scheduler.runner import DecodeScheduler
 from worker.server import GatewayLinks
-from worker.session import Services
+from worker.session_services import Services
 from worker.session_table import SessionTable
 from worker.vad.pool import VadPool
 from worker.vad.registry import UnknownVad, create_vad

@@ -16,8 +16,9 @@ from common.link import LINK_VERSION, Frame, FrameType, Hello, LinkError, Load, 
 from common.link_transport import LinkTransport
 from worker.pipeline.orders import Mark
 from worker.segment_trace import TracedSegments
-from worker.session import Services, SessionLife, WorkerSession
+from worker.session import SessionLife, WorkerSession
 from worker.session_meter import CREDIT_SAMPLES
+from worker.session_services import Services
 from worker.session_table import SessionTable
 
 if TYPE_CHECKING:

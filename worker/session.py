@@ -5,38 +5,27 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final, assert_never
 
 import msgspec
 
-from common.audio import Samples, ms_to_samples, pcm16_samples, seconds_to_samples
+from common.audio import Samples, pcm16_samples
 from common.checkpoint import Checkpoint
-from common.clock import Clock
 from common.errors import EngineFailed, InternalError, VoxshardError
 from common.events import Committed, Failed, Partial, SessionOptions, Settled, SpeechStarted, Stopped
 from common.events import Final as FinalEvent
 from common.link import SEQUENCE_MASK, Credit, Decoding, FrameType
-from common.settings import Settings
-from worker.engines.base import (
-    EngineCapabilities,
-    Hypothesis,
-    SegmentEngine,
-    SegmentMemory,
-    TranscribeRequest,
-)
+from worker.engines.base import Hypothesis, SegmentMemory, TranscribeRequest
 from worker.in_decode import InDecode
-from worker.metrics import WorkerMetrics
 from worker.pipeline.effects import Decode, DecodeKind, Effect, Emit, Promote, ResetVad, Settle, Withdraw
 from worker.pipeline.hop import HOP_SAMPLES
 from worker.pipeline.orders import Mark
-from worker.pipeline.partials import PartialSettings
-from worker.pipeline.streaming import StreamingPipeline
-from worker.scheduler.runner import DecodeScheduler
+from worker.pipeline.streaming import BEHIND, StreamingPipeline
 from worker.session_meter import SessionMeter, SessionTiming
+from worker.session_services import Services
 from worker.vad.base import VadState
-from worker.vad.pool import HeardHop, VadPool
+from worker.vad.pool import HeardHop
 
 log = logging.getLogger(__name__)
 
@@ -57,40 +46,6 @@ class SessionLife(Enum):
     FAILED = "failed"
     EVICTED = "evicted"
     DROPPED = "dropped"
-
-
-@dataclass(frozen=True, slots=True)
-class Services:
-    """What all sessions of a worker share."""
-
-    vad: VadPool
-    engine: SegmentEngine
-    scheduler: DecodeScheduler
-    metrics: WorkerMetrics
-    clock: Clock
-    settings: Settings
-
-    @property
-    def capabilities(self) -> EngineCapabilities:
-        return self.engine.capabilities
-
-    def pipeline(self, options: SessionOptions, checkpoint: Checkpoint) -> StreamingPipeline:
-        cap_ms = self.settings.segment_cap_ms or self.capabilities.max_segment_ms
-        partials = partial_settings(self.settings, self.capabilities)
-        return StreamingPipeline(options, ms_to_samples(cap_ms), partials, checkpoint, self.vad.lag)
-
-
-def partial_settings(settings: Settings, capabilities: EngineCapabilities) -> PartialSettings:
-    """Partials that are to come together wait for anything up to a known time: asked for half of it early,
-    they come half of it early to half of it late, instead of late by all of it."""
-    interval = ms_to_samples(settings.partial_interval_ms)
-    gather = capabilities.gather
-    return PartialSettings(
-        interval=interval,
-        window=ms_to_samples(settings.partial_window_ms),
-        stays=capabilities.continues_partials,
-        lead=None if gather is None else min(seconds_to_samples(gather.most_s / 2), interval // 2),
-    )
 
 
 class WorkerSession:
@@ -160,6 +115,10 @@ class WorkerSession:
         self.fail(InternalError())
 
     # --- HopSource -----------------------------------------------------------------------------
+
+    @property
+    def catching_up(self) -> bool:
+        return self.unheard_samples() > BEHIND
 
     # Boundaries as well, written out: at thousands of hops a second a context manager is felt.
 

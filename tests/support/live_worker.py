@@ -22,7 +22,8 @@ from worker.engines.base import SegmentEngine
 from worker.metrics import WorkerMetrics
 from worker.pipeline.orders import Mark
 from worker.scheduler.runner import DecodeScheduler
-from worker.session import Services, WorkerSession
+from worker.session import WorkerSession
+from worker.session_services import Services
 from worker.vad.pool import VadPool
 
 FRAME: Final = SAMPLE_RATE // 10

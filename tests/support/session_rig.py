@@ -24,7 +24,8 @@ from worker.metrics import WorkerMetrics
 from worker.pipeline.effects import Decode, DecodeKind
 from worker.scheduler.decode_queue import DecodeQueue, Queued
 from worker.scheduler.runner import DecodeOwner, DecodeScheduler
-from worker.session import Services, WorkerSession
+from worker.session import WorkerSession
+from worker.session_services import Services
 from worker.vad.base import VadState
 from worker.vad.pool import MAX_HOPS, HeardHop, HopSource, VadPool
 

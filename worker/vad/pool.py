@@ -1,4 +1,8 @@
-"""One VAD for all sessions: each tick takes hops from everyone who has some, and hears them in rounds."""
+"""One VAD for all sessions: each tick takes hops from everyone who has some, and hears them in rounds.
+
+Those who are far behind come after all others, one after the other. So when a worker takes over a hundred
+sessions, the first of them is beside the others at once, instead of all of them seconds later.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,7 @@ from worker.engines.base import EngineDead
 from worker.metrics import WorkerMetrics
 from worker.pipeline.hop import DetectorLag
 from worker.vad.base import VadModel, VadState
+from worker.vad.turns import Turns
 
 # Hops that become ready within this time share a call. Small beside a hop (32 ms), long beside the call.
 GATHER_S: Final = 0.008
@@ -39,6 +44,11 @@ class HopSource(Protocol):
     """A session as the pool sees it."""
 
     vad_state: VadState
+
+    @property
+    def catching_up(self) -> bool:
+        """More waits than a live client sends at once."""
+        ...
 
     def next_hops(self, limit: int) -> list[Samples]:
         """The hops at the cursor in order, `limit` at most; the cursor stays."""
@@ -72,6 +82,7 @@ class VadPool:
         self._ready: dict[HopSource, None] = {}
         # Who is being heard, and whether it was offered meanwhile.
         self._in_tick: dict[HopSource, bool] = {}
+        self._turns = Turns[HopSource]()
         self._wake = asyncio.Event()
         self._lanes = asyncio.Semaphore(LANES)
         self._threads = ThreadPoolExecutor(LANES, thread_name_prefix="vad")
@@ -91,6 +102,7 @@ class VadPool:
 
     def withdraw(self, source: HopSource) -> None:
         self._ready.pop(source, None)
+        self._turns.leave(source)
 
     async def run(self) -> None:
         """Serve until cancelled. Raises a group with `EngineDead` if the model does not answer."""
@@ -131,13 +143,30 @@ class VadPool:
         offered = [source for source in self._ready if source not in self._in_tick]
         self._in_tick.update(dict.fromkeys(self._ready.keys() & self._in_tick.keys(), True))
         self._ready = {}
-        limit = _hops_each(len(offered))
-        batch = []
-        for source in offered:
-            hops = source.next_hops(limit)
-            if hops:
-                batch.append(_Asked(source, hops, source.vad_state))
+        behind = [source for source in offered if source.catching_up]
+        batch = self._ask_live([source for source in offered if not source.catching_up])
+        batch += self._ask_behind(behind, max(MAX_HOPS, TICK_HOPS - sum(len(asked.hops) for asked in batch)))
         self._in_tick.update((asked.source, False) for asked in batch)
+        return batch
+
+    def _ask_live(self, sources: list[HopSource]) -> list[_Asked]:
+        limit = _hops_each(len(sources))
+        for source in sources:
+            self._turns.leave(source)
+        return [asked for source in sources if (asked := _asked(source, limit)).hops]
+
+    def _ask_behind(self, sources: list[HopSource], room: int) -> list[_Asked]:
+        """As many as there is room for; the others wait."""
+        batch = []
+        for source in self._turns.in_order(sources):
+            if room <= 0:
+                self.offer(source)
+                continue
+            asked = _asked(source, min(MAX_HOPS, room))
+            room -= len(asked.hops)
+            self._turns.took(source, len(asked.hops))
+            if asked.hops:
+                batch.append(asked)
         return batch
 
     def _hear(self, batch: list[_Asked]) -> tuple[list[list[HeardHop]], float]:
@@ -145,6 +174,12 @@ class VadPool:
         began = self._clock.now()
         heard = _hear_in_rounds(self._model, batch)
         return heard, self._clock.now() - began
+
+
+def _asked(source: HopSource, limit: int) -> _Asked:
+    # In this order: orders that are carried out before the next hop reset the state.
+    hops = source.next_hops(limit)
+    return _Asked(source, hops, source.vad_state)
 
 
 def _hops_each(sources: int) -> int:

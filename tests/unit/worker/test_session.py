@@ -12,12 +12,12 @@ from common.link import Credit, FrameType
 from common.settings import Settings
 from tests.support.session_rig import OPTIONS, SessionRig
 from tests.support.sound import LOUD, QUIET, sound
-from worker.engines.base import EngineCapabilities, Gather, Hypothesis
+from worker.engines.base import Hypothesis
 from worker.metrics import OUTCOMES
 from worker.pipeline.effects import DecodeKind
 from worker.pipeline.hop import HOP_SAMPLES
 from worker.pipeline.orders import Mark
-from worker.session import SessionLife, WorkerSession, partial_settings
+from worker.session import SessionLife, WorkerSession
 from worker.session_meter import CREDIT_SAMPLES
 
 SPEECH: Final = sound((LOUD, 1.0))
@@ -191,6 +191,17 @@ def test_lag_is_the_age_of_the_audio_that_the_vad_has_not_taken() -> None:
     assert session.lag_s() == 0.0
 
 
+def test_one_that_has_more_to_hear_than_a_live_client_sends_at_once_is_catching_up() -> None:
+    rig = SessionRig()
+    session, _ = rig.open()
+    seen = []
+    for heard_s in (1.5, 0.1):
+        session.audio(sound((LOUD, heard_s)))
+        seen.append(session.catching_up)
+    rig.pool.work()
+    assert [*seen, session.catching_up] == [False, True, False]
+
+
 def test_audio_and_latency_are_measured() -> None:
     rig = SessionRig()
     session, _ = rig.open()
@@ -216,15 +227,3 @@ def test_segments_are_cut_at_the_setting_or_at_what_the_engine_can_do(
     first = sent.all(FinalEvent)[0]
     assert first.reason is EndpointReason.MAX_LENGTH
     assert ms_to_samples(longest_ms) // 2 < first.endpoint - first.start <= ms_to_samples(longest_ms)
-
-
-@pytest.mark.parametrize(
-    ("gather", "interval_ms", "lead_ms"),
-    [(None, 480, None), (Gather(0.1, 0.25, 9), 480, 125), (Gather(0.1, 0.25, 9), 160, 80)],
-)
-def test_partials_that_gather_are_asked_for_half_of_it_early_at_most_half_an_interval(
-    gather: Gather | None, interval_ms: int, lead_ms: int | None
-) -> None:
-    capabilities = EngineCapabilities(max_segment_ms=1, max_in_flight=1, device="cpu", gather=gather)
-    lead = partial_settings(Settings(partial_interval_ms=interval_ms), capabilities).lead
-    assert lead == (None if lead_ms is None else ms_to_samples(lead_ms))
