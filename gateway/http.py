@@ -19,6 +19,8 @@ from gateway.host_view import HostView, UnknownWorker, WorkerSilent
 
 # Requests of the moment may end; idle connections are closed at once.
 GRACE_S: Final = 2
+# Longer than proxies keep idle connections (60 s): a request that meets the close of one is lost.
+KEEP_IDLE_S: Final = 75
 
 
 class HttpError(msgspec.Struct, frozen=True):
@@ -72,6 +74,7 @@ class HttpServer:
             access_log=False,
             server_header=False,
             forwarded_allow_ips=list(map(str, proxies)),
+            timeout_keep_alive=KEEP_IDLE_S,
             timeout_graceful_shutdown=GRACE_S,
         )
         self._server = _Server(config)

@@ -85,6 +85,13 @@ def test_uploads_have_a_limit(deployment: Deployment, size: int, refused: bool) 
     assert (answer.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE) is refused
 
 
+def test_an_answer_comes_through_that_is_given_before_the_end_of_an_upload(deployment: Deployment) -> None:
+    front = front_of(deployment.behind, replace(BOUNDS, upload_mib=8))
+    with Nginx(front):
+        answers = [ask(front.entry.http_port, "/healthz", body=bytes(8 * MIB)) for _ in range(8)]
+    assert [answer.status for answer in answers] == [HTTPStatus.METHOD_NOT_ALLOWED] * 8
+
+
 @in_loop
 async def test_after_a_reload_a_session_goes_on_until_its_time_is_over(deployment: Deployment) -> None:
     bounds = replace(BOUNDS, reload_s=SHUTDOWN_S)

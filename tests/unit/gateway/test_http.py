@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from http.client import HTTPConnection
+from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 from prometheus_client import CollectorRegistry, Gauge
 
 from common.ops_server import OpsServer, json_reply
+from gateway import http
 from gateway.host_view import GatewayRow, HostView, Seen, WorkerRow
 from gateway.http import HttpServer, create_app
 from gateway.sockets import bind_socket
 
+ROOT = Path(__file__).parents[3]
 OWN = GatewayRow("0", 100, "ready", 3, "http://127.0.0.1:1/metrics")
 
 
@@ -137,6 +142,24 @@ def test_idle_connection_does_not_hold_up_stop() -> None:
         return rest
 
     assert asyncio.run(asyncio.wait_for(scenario(), 2)) == b""
+
+
+def test_proxies_close_idle_connections_before_a_gateway_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    haproxy = (ROOT / "deploy" / "haproxy" / "haproxy.cfg").read_text()
+    [keeps_s] = re.findall(r"timeout http-keep-alive (\d+)s", haproxy)
+    assert int(keeps_s) < http.KEEP_IDLE_S
+    monkeypatch.setattr(http, "KEEP_IDLE_S", 1)
+
+    async def scenario() -> bytes:
+        async with serving(view_of()) as port:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"GET /healthz HTTP/1.1\r\nHost: test\r\n\r\n")
+            await reader.readuntil(b"}")
+            rest = await reader.read()
+            writer.close()
+            return rest
+
+    assert asyncio.run(asyncio.wait_for(scenario(), 4)) == b""
 
 
 def test_stop_before_start_does_nothing() -> None:
