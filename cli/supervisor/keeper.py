@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from cli.supervisor.child import QUICKLY, ChildProcess, ChildSpec, Role, StopOrder, start_child
 from cli.supervisor.ends import EndBook, ended_by_itself
 from cli.supervisor.gate import Gate, Visit
-from cli.supervisor.metrics import SupervisorMetrics
+from cli.supervisor.metrics import RestartCause, SupervisorMetrics
 from cli.supervisor.notify_socket import NotifySocket
 from cli.supervisor.policy import ChildLife, ChildState, Decision, Halt, describe_exit
 from common.clock import Clock
@@ -34,11 +34,17 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class _End:
-    """`how` completes "worker-0 ...". `recalled`: the supervisor wanted it, to have its card free."""
+    """`how` completes "worker-0 ...". `told`: as it was told to. `recalled`: the supervisor wanted it,
+    to have its card free."""
 
     how: str
     by_itself: bool = True
+    told: bool = False
     recalled: bool = False
+
+    @property
+    def cause(self) -> RestartCause:
+        return RestartCause.TOLD if self.told or self.recalled else RestartCause.DIED
 
 
 class Keeper:
@@ -84,7 +90,7 @@ class Keeper:
                     return decision
                 log.warning("child died", extra={"child": self.spec.name, "how": end.how})
                 await asyncio.sleep(decision.after_s)
-                self._count_restart()
+                self._count_restart(end.cause)
         finally:
             if self._life.state is ChildState.STOPPING:
                 self._life.ended()
@@ -141,7 +147,7 @@ class Keeper:
     def _end(self, code: int | None) -> _End:
         if code is None:
             return _End(f"was not ready within {self._surroundings.boot_limit_s:g} s")
-        return _End(describe_exit(code), ended_by_itself(code))
+        return _End(describe_exit(code), ended_by_itself(code), told=code == 0)
 
     async def _ready_or_exited(self, process: ChildProcess) -> None:
         waits = [
@@ -160,7 +166,7 @@ class Keeper:
         self._first_ready.set()
         log.info("child ready", extra={"child": self.spec.name, "child_pid": process.pid})
 
-    def _count_restart(self) -> None:
+    def _count_restart(self, cause: RestartCause) -> None:
         self._life.restarted()
         self.restarts += 1
-        self._surroundings.metrics.restarts.labels(self.spec.role.value).inc()
+        self._surroundings.metrics.restarted(self.spec.role, cause)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum
+from itertools import product
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
@@ -20,17 +21,27 @@ class MpsState(Enum):
     RECOVERING = "recovering"
 
 
+class RestartCause(Enum):
+    """`TOLD`: to drain, or to leave its card. `DIED`: nobody here wanted that."""
+
+    TOLD = "told"
+    DIED = "died"
+
+
 class SupervisorMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
-        self.restarts = Counter(
-            "asr_supervisor_restarts", "Times that a child was started again.", ["role"], registry=registry
+        self._restarts = Counter(
+            "asr_supervisor_restarts",
+            "Times that a child was started again.",
+            ["role", "cause"],
+            registry=registry,
         )
         self._children = Gauge(
             "asr_supervisor_children", "Child processes by state.", ["role", "state"], registry=registry
         )
-        for role in Role:
-            self.restarts.labels(role.value)
+        for role, cause in product(Role, RestartCause):
+            self._restarts.labels(role.value, cause.value)
         self._mps = Gauge("asr_mps_daemon", "1: the state of MPS.", ["state"], registry=registry)
         self.mps(MpsState.OFF)
         self.recoveries = Counter(
@@ -38,6 +49,9 @@ class SupervisorMetrics:
         )
         for trouble in Trouble:
             self.recoveries.labels(trouble.value)
+
+    def restarted(self, role: Role, cause: RestartCause) -> None:
+        self._restarts.labels(role.value, cause.value).inc()
 
     def mps(self, now: MpsState) -> None:
         for state in MpsState:

@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 from cli.supervisor.child import QUICKLY, ChildSpec, Role
 from cli.supervisor.ends import EndBook
 from cli.supervisor.keeper import Keeper, Surroundings
-from cli.supervisor.metrics import SupervisorMetrics
+from cli.supervisor.metrics import RestartCause, SupervisorMetrics
 from cli.supervisor.notify_socket import open_notify_socket
 from cli.supervisor.policy import ChildLife, ChildState, Halt
 from common.backoff import Backoff
@@ -42,6 +42,13 @@ marker.touch()
 {READY_THEN_EXIT}
 """
 
+# As workers and gateways do.
+READY_UNTIL_TOLD = f"""
+import signal, sys
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+{READY_THEN_SLEEP}
+"""
+
 
 @asynccontextmanager
 async def surroundings(folder: Path) -> AsyncIterator[Surroundings]:
@@ -64,8 +71,10 @@ async def stop(keeper: Keeper, running: asyncio.Task[Halt]) -> None:
         await running
 
 
-def restarts(around: Surroundings) -> float | None:
-    return around.metrics.registry.get_sample_value("asr_supervisor_restarts_total", {"role": "worker"})
+def restarts(around: Surroundings) -> dict[str, float | None]:
+    value = around.metrics.registry.get_sample_value
+    causes = {cause.value: {"role": "worker", "cause": cause.value} for cause in RestartCause}
+    return {name: value("asr_supervisor_restarts_total", labels) for name, labels in causes.items()}
 
 
 def test_child_that_exits_before_it_is_ready_halts(tmp_path: Path) -> None:
@@ -109,11 +118,30 @@ def test_killed_child_is_started_again_and_counted(tmp_path: Path) -> None:
             os.kill(first, signal.SIGKILL)
             await wait_until(lambda: keeper.pid not in (None, first))
             await wait_until(lambda: keeper.state is ChildState.READY)
-            assert (keeper.restarts, restarts(around)) == (1, 1.0)
+            assert (keeper.restarts, restarts(around)) == (1, {"told": 0.0, "died": 1.0})
             [end], [_] = around.ends.view.ended, around.ends.view.running
             assert (end.how, end.by_itself) == ("was ended by SIGKILL", False)
             await stop(keeper, running)
             assert around.ends.view == Ends((), (end,))
+
+    asyncio.run(scenario())
+
+
+def test_children_that_do_what_they_are_told_have_not_died(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with surroundings(tmp_path) as around:
+            keeper = keeper_of(python(READY_UNTIL_TOLD), around)
+            running = asyncio.create_task(keeper.run())
+            await keeper.wait_first_ready()
+            assert keeper.pid is not None
+            os.kill(keeper.pid, signal.SIGTERM)
+            await wait_until(lambda: keeper.restarts == 1)
+            await wait_until(lambda: keeper.state is ChildState.READY)
+            await around.gate.clear()
+            around.gate.open()
+            await wait_until(lambda: keeper.restarts == 2)
+            assert restarts(around) == {"told": 2.0, "died": 0.0}
+            await stop(keeper, running)
 
     asyncio.run(scenario())
 

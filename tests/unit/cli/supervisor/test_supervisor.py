@@ -131,7 +131,7 @@ def test_ops_routes_tell_the_state_of_every_child(tmp_path: Path) -> None:
             page = routes["/metrics"]().body.decode()
             assert 'asr_supervisor_children{role="worker",state="ready"} 1.0' in page
             assert 'asr_supervisor_children{role="worker",state="starting"} 0.0' in page
-            assert 'asr_supervisor_restarts_total{role="gateway"} 0.0' in page
+            assert 'asr_supervisor_restarts_total{cause="died",role="gateway"} 0.0' in page
             supervisor.stop()
             await running
             assert supervisor.count(Role.WORKER, ChildState.STOPPED) == 1
