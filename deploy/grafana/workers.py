@@ -113,7 +113,7 @@ _GPU: Final = Row(
         ),
         Panel(
             "Memory",
-            "decmbytes",
+            "mbytes",
             "Used of each card.",
             (Query("DCGM_FI_DEV_FB_USED", "{{Hostname}} {{gpu}}"),),
         ),

@@ -94,6 +94,15 @@ def test_rules_and_panels_ask_for_series_that_there_are() -> None:
     assert asked <= series_of_the_code() | RECORDED | DCGM_NAMES
 
 
+def test_memory_of_cards_is_shown_in_the_exporters_unit() -> None:
+    panels = [panel for dashboard in DASHBOARDS for panel in dashboard.panels]
+    [unit] = {
+        panel.unit for panel in panels for query in panel.queries if "DCGM_FI_DEV_FB_USED" in query.expr
+    }
+    # MiB, though the exporter calls it MB; Grafana's decmbytes are millions.
+    assert unit == "mbytes"
+
+
 def test_dashboards_are_those_of_the_description() -> None:
     """Else: `python -m deploy.grafana`."""
     assert {path: path.read_text(encoding="utf-8") for path in FOLDER.iterdir()} == files()
