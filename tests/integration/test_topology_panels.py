@@ -9,7 +9,7 @@ import os
 import re
 import signal
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from _pytest.mark.structures import ParameterSet
@@ -18,8 +18,9 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from common.ops_client import fetch_json
 from deploy.grafana.__main__ import FOLDER
 from deploy.topology.plan import Plan
+from tests.support.card_engine import ENGINE, with_fake_mps
 from tests.support.gpu_host import gpu_host
-from tests.support.processes import SCRIPTED, wait_until
+from tests.support.processes import wait_until
 from tests.support.prometheus import Prometheus
 from tests.support.tenants import Tenants
 from tests.support.topology import running_topology
@@ -46,12 +47,18 @@ def queries() -> Iterator[ParameterSet]:
 @pytest.fixture(scope="module")
 def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     tenants = Tenants(tmp_path_factory.mktemp("tenants"))
-    settings = {"engine": SCRIPTED, "tenants_file": tenants.path, "max_speaking": 8}
+    settings = {"engine": ENGINE, "mps": "on", "tenants_file": tenants.path, "max_speaking": 8}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", with_fake_mps()["PATH"])
+        yield from _scraped(settings, tenants.keys)
+
+
+def _scraped(settings: dict[str, Any], keys: dict[str, str]) -> Iterator[Prometheus]:
     with gpu_host() as card, running_topology(**settings) as plan:
         (plan.folder / "dcgm.json").write_text(json.dumps([{"targets": [card], "labels": {}}]))
         prometheus = Prometheus(plan.prometheus_url)
         wait_until(lambda: prometheus.all_up(PROCESSES), 15, "all are scraped")
-        asyncio.run(_what_happens(plan, tenants.keys))
+        asyncio.run(_what_happens(plan, keys))
         ended = 'sum(asr_sessions_ended_total{outcome="stopped"})'
         wait_until(lambda: prometheus.value(ended) == SESSIONS + 1, 10, "the end of all sessions is scraped")
         yield prometheus
@@ -86,3 +93,10 @@ def test_it_has_an_answer(prometheus: Prometheus, expr: str, legend: str) -> Non
     assert any(math.isfinite(value) for series in found for value in series.values), found
     for series in found:
         assert set(_LABELS.findall(legend)) <= series.labels.keys(), series.labels
+
+
+@pytest.mark.timeout(90)
+def test_what_is_shown_of_mps_comes_from_workers_and_their_supervisor(prometheus: Prometheus) -> None:
+    """Not from the stand-in for a GPU host, which plays what no machine without a card has."""
+    assert prometheus.value('sum(asr_mps_attached{job="voxshard", process="worker"})') == 2
+    assert prometheus.value('asr_mps_daemon{job="voxshard", process="supervisor", state="running"}') == 1

@@ -1,4 +1,4 @@
-"""What a GPU host would tell Prometheus: a worker of ours under MPS, and NVIDIA's DCGM exporter."""
+"""What a GPU host would tell Prometheus: a worker of ours on its card, and NVIDIA's DCGM exporter."""
 
 from __future__ import annotations
 
@@ -36,7 +36,6 @@ def gpu_host() -> Iterator[str]:
     """HOST:PORT of both."""
     worker = WorkerMetrics("on-a-card")
     worker.runs_on("card-host", "0:H200", _LABELS["UUID"])
-    worker.mps_attached()
     for name, value in _DCGM.items():
         Gauge(name, name, list(_LABELS), registry=worker.registry).labels(**_LABELS).set(value)
 
