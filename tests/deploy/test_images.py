@@ -77,6 +77,18 @@ def test_an_image_runs_as_nobody_and_tells_how_it_is(target: str) -> None:
     assert asked[2] in paths
 
 
+@pytest.mark.parametrize("target", ["cpu", "gpu"])
+def test_no_process_has_to_compile_python_modules(target: str) -> None:
+    """pip does it for packages; the base comes without the bytecode of Python's own modules."""
+    instructions = built(target)
+    version = re.match(r"python:(\d+\.\d+)", instructions[0][1])
+    assert version is not None
+    compiled = ("RUN", f"python -m compileall -q /usr/local/lib/python{version[1]}")
+    before = instructions[: instructions.index(compiled)]
+    assert "USER" not in {name for name, _ in before}, "only root may write there"
+    assert not any("PYTHONDONTWRITEBYTECODE" in arguments for _, arguments in instructions)
+
+
 def test_what_is_copied_is_there_and_sent_to_the_builder() -> None:
     sent = [line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")]
     copied = [
