@@ -69,6 +69,14 @@ def test_an_instance_has_settings_that_it_starts_with_and_time_to_drain(name: st
     assert settings.gateway_ops_port == DEFAULTS.gateway_ops_port
 
 
+@pytest.mark.parametrize("name", [*INSTANCES, "nginx"])
+def test_there_are_as_many_files_as_under_systemd(name: str) -> None:
+    """A connection is one, or two in nginx."""
+    unit = (ROOT / "deploy" / "systemd" / "voxshard@.service").read_text()
+    [most] = re.findall(r"^LimitNOFILE=(\d+)$", unit, re.MULTILINE)
+    assert understood()[name]["ulimits"]["nofile"] == {"soft": int(most), "hard": int(most)}
+
+
 def test_cards_differ_in_what_they_may_not_share() -> None:
     services = understood(CARD0_CORES="0-15", CARD1_CORES="16-31")
     one, other = services["card0"], services["card1"]
