@@ -75,6 +75,8 @@ def measure(flags: PairFlags, result: PairResult) -> Iterator[PairResult]:
         alone = replace(flags.live, servers=(pair.front_of_one,), metrics=pair.metrics_of_one())
         one = climb(in_time(flags.loads, runs_after=2), lambda load: _tried(flags, alone, load, loop))
         yield (result := msgspec.structs.replace(result, one=one))
+        if not one:
+            raise LiveError("both were ready too late for any run: raise --within")
         if not held(one):
             raise LiveError("one instance held none of the loads: begin with fewer streams")
         pair.join()

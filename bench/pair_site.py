@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Final, Self
 
 from cli.front import Gateway
 from tests.support.nginx import BOUNDS, Nginx, front_of
-from tests.support.processes import Deployment, Plan, wait_until
+from tests.support.processes import Deployment, DidNotStart, Plan, wait_until
 from tests.support.redis_server import PASSWORD, RedisServer
 
 # What both are told, so that tokens of sessions hold at the other one, whoever was first at the Redis.
@@ -124,8 +124,16 @@ def _on_cores(first: int, count: int) -> Iterator[None]:
     """What is started within keeps to these cores, if `count` is not 0."""
     all_cores = os.sched_getaffinity(0)
     if count:
-        os.sched_setaffinity(0, sorted(all_cores)[first : first + count])
+        os.sched_setaffinity(0, cores_from(first, count, all_cores))
     try:
         yield
     finally:
         os.sched_setaffinity(0, all_cores)
+
+
+def cores_from(first: int, count: int, there_are: Collection[int]) -> list[int]:
+    """Raises `DidNotStart` if there are fewer: unequal instances cannot be compared."""
+    cores = sorted(there_are)[first : first + count]
+    if len(cores) < count:
+        raise DidNotStart(f"--cores {count} is for each of two, and there are {len(there_are)} cores")
+    return cores

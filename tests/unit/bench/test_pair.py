@@ -1,21 +1,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 import pytest
 from msgspec.structs import replace
 
+import bench.pair
 from bench.goals import Goals, Trial
 from bench.live_material import Loop, MaterialKind
 from bench.live_measures import Spread
+from bench.live_processes import LiveError
 from bench.live_record import Judgement, LiveRun, Setup, measured
 from bench.live_trace import Lateness
-from bench.pair import climb
+from bench.pair import climb, measure
 from bench.pair_flags import parse_pair_flags
 from bench.pair_record import PairResult
-from bench.pair_site import PairPlan
+from bench.pair_site import PairPlan, cores_from
+from tests.support.processes import DidNotStart
 
 LOOP = Loop(np.zeros(0, np.int16), np.zeros(16_000, np.int16), ((0, 16_000),))
 CALM = Lateness(100, send_p99_ms=1.0, send_max_ms=2.0, wake_p99_ms=3.0, wake_max_ms=4.0, held_s=0.0)
@@ -112,3 +116,25 @@ def test_one_device_is_not_two(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parse_pair_flags(["10", "--devices", "cuda:0"])
     assert "cuda:0 is not A,B" in capsys.readouterr().err
+
+
+def test_cores_of_both_are_as_many_or_nothing_is_measured() -> None:
+    assert [cores_from(first, 2, {5, 6, 7, 8, 9}) for first in (0, 2)] == [[5, 6], [7, 8]]
+    with pytest.raises(DidNotStart, match="--cores 3 is for each of two, and there are 5 cores"):
+        cores_from(3, 3, {5, 6, 7, 8, 9})
+
+
+class Ready:
+    front_of_one = "ws://127.0.0.1:1"
+
+    def metrics_of_one(self) -> tuple[str, ...]:
+        return ()
+
+
+def test_an_instance_that_could_not_be_tried_in_time_is_not_called_slow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(bench.pair, "Pair", lambda plan: nullcontext(Ready()))
+    flags = parse_pair_flags(["10", "--within", "0.001"])
+    with pytest.raises(LiveError, match="raise --within"):
+        list(measure(flags, PairResult(SETUP, Goals())))
