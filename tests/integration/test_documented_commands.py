@@ -64,6 +64,6 @@ def test_nothing_that_was_started_is_left() -> None:
 
 
 def _running(argument: str) -> list[int]:
-    return [
-        process.pid for process in psutil.process_iter(["cmdline"]) if argument in process.info["cmdline"]
-    ]
+    # None: it has ended since it was listed.
+    processes = psutil.process_iter(["cmdline"])
+    return [process.pid for process in processes if argument in (process.info["cmdline"] or ())]
