@@ -1,67 +1,19 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import threading
-from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
-from common.audio import Samples
 from tests.support.aio import run, until
 from tests.support.clock import ManualClock
 from tests.support.loudness_vad import LoudnessVad
-from worker.metrics import WorkerMetrics
+from tests.support.vad_rig import Rig, Source
 from worker.pipeline.hop import HOP_SAMPLES
 from worker.vad.base import VadState
-from worker.vad.pool import MAX_HOPS, TICK_HOPS, HeardHop, VadPool
-
-
-class Source:
-    """A session with hops of these loudnesses, that keeps the answers."""
-
-    def __init__(self, *loudnesses: float) -> None:
-        self.vad_state: VadState = 0.0
-        self.hops = deque(np.full(HOP_SAMPLES, loudness, np.float32) for loudness in loudnesses)
-        self.speech: list[float] = []
-        self.taken: list[int] = []
-        self.asked = 0
-
-    @property
-    def catching_up(self) -> bool:
-        return False
-
-    def next_hops(self, limit: int) -> list[Samples]:
-        self.asked += 1
-        return list(islice(self.hops, limit))
-
-    def hops_done(self, heard: list[HeardHop]) -> bool:
-        self.taken.append(len(heard))
-        for samples, speech, state in heard:
-            assert self.hops.popleft() is samples
-            self.vad_state = state
-            self.speech.append(speech)
-        return bool(self.hops)
-
-
-class Live(Source):
-    """Has its next hop only after the one before."""
-
-    def next_hops(self, limit: int) -> list[Samples]:
-        return super().next_hops(1)
-
-
-class Behind(Source):
-    """Has much to hear, until it has heard it."""
-
-    @property
-    def catching_up(self) -> bool:
-        return bool(self.hops)
+from worker.vad.pool import MAX_HOPS, TICK_HOPS, HeardHop
 
 
 class Restless(Source):
@@ -120,31 +72,6 @@ class HeldVad(LoudnessVad):
         return super().forward(hops, states)
 
 
-class Rig:
-    def __init__(self, model: LoudnessVad | None = None, clock: ManualClock | None = None) -> None:
-        self.model = model or LoudnessVad()
-        self.metrics = WorkerMetrics("0")
-        self.pool = VadPool(self.model, self.metrics, clock or ManualClock())
-
-    @asynccontextmanager
-    async def serving(self) -> AsyncIterator[None]:
-        task = asyncio.create_task(self.pool.run())
-        try:
-            yield
-        finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
-
-    async def serve(self, *sources: Source) -> None:
-        """Until all their hops are answered."""
-        wanted = [len(source.speech) + len(source.hops) for source in sources]
-        async with self.serving():
-            for source in sources:
-                self.pool.offer(source)
-            await until(lambda: [len(source.speech) for source in sources] == wanted)
-
-
 def test_a_tick_calls_the_model_once_a_round_for_everybody() -> None:
     rig = Rig()
     run(rig.serve(*[Source(0.0, 0.1, 0.2, 0.1) for _ in range(25)]))
@@ -175,54 +102,6 @@ def test_a_tick_takes_fewer_hops_from_each_of_many_sources_but_one_at_least() ->
 
     assert run(taken(TICK_HOPS // 4)) == {4}
     assert run(taken(TICK_HOPS * 2)) == {1}
-
-
-def test_a_source_far_behind_catches_up_while_the_others_are_heard_in_every_tick() -> None:
-    rig, behind, live = Rig(), Source(*[0.1] * 200), [Live(*[0.1] * 13) for _ in range(7)]
-    run(rig.serve(behind, *live))
-    assert behind.taken == [MAX_HOPS] * 12 + [8]
-    assert [source.taken for source in live] == [[1] * 13] * 7
-    assert rig.pool.ticks == 13
-
-
-def test_those_far_behind_are_heard_one_after_the_other() -> None:
-    done: list[int] = []
-
-    class Noting(Behind):
-        def hops_done(self, heard: list[HeardHop]) -> bool:
-            more = super().hops_done(heard)
-            if not more:
-                done.append(sources.index(self))
-            return more
-
-    at_once = TICK_HOPS // MAX_HOPS
-    sources = [Noting(*[0.1] * (4 * MAX_HOPS)) for _ in range(3 * at_once)]
-    run(Rig().serve(*sources))
-    assert done == list(range(len(sources)))
-    assert {tuple(source.taken) for source in sources} == {(MAX_HOPS,) * 4}
-
-
-def test_those_far_behind_have_what_room_the_live_ones_leave() -> None:
-    rig, behind = Rig(), Behind(*[0.1] * (2 * MAX_HOPS))
-    live = [Live(*[0.1] * 4) for _ in range(TICK_HOPS - 3)]
-    run(rig.serve(behind, *live))
-    assert behind.taken[0] == MAX_HOPS
-    assert {tuple(source.taken) for source in live} == {(1,) * 4}
-
-
-def test_what_room_is_left_is_shared_in_their_order() -> None:
-    rig = Rig()
-    live, behind = Live(*[0.1] * 2), [Behind(*[0.1] * 2 * MAX_HOPS) for _ in range(9)]
-    run(rig.serve(live, *behind))
-    # One hop of the first tick is the live one's.
-    full = TICK_HOPS // MAX_HOPS - 1
-    assert [source.taken[0] for source in behind[: full + 1]] == [MAX_HOPS] * full + [MAX_HOPS - 1]
-
-
-def test_those_far_behind_go_on_beside_any_number_of_live_sources() -> None:
-    rig, behind = Rig(), Behind(*[0.1] * MAX_HOPS)
-    run(rig.serve(behind, *[Live(0.1) for _ in range(2 * TICK_HOPS)]))
-    assert behind.taken == [MAX_HOPS]
 
 
 def test_hops_that_a_source_did_not_use_are_heard_again_from_the_state_it_has() -> None:
