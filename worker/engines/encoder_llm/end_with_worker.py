@@ -38,11 +38,12 @@ def end_with_worker(environ: MutableMapping[str, str] = os.environ) -> None:
     parent only, which is EngineCore where an engine has several processes.
     """
     pid, start = map(int, environ[WORKER_VARIABLE].split())
-    threading.Thread(target=_watch, args=(pid, start), name="end-with-worker", daemon=True).start()
+    # Asked here: by the time the thread runs, the worker may be gone, and with it who was between.
+    watched = (pid, start, _between(pid))
+    threading.Thread(target=_watch, args=watched, name="end-with-worker", daemon=True).start()
 
 
-def _watch(worker: int, start: int) -> None:
-    engine_core = _between(worker)
+def _watch(worker: int, start: int, engine_core: int | None) -> None:
     while _lives(worker, start):
         time.sleep(_POLL_S)
     # EngineCore itself would take 7 s to see that the processes which compute for it are gone.
