@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import os
 import random
 import socket
+from collections.abc import Mapping
 from typing import Final
 
 # Below the range from which Linux takes ports for outgoing connections.
-_PORTS: Final = range(20_000, 32_000)
+PORTS: Final = range(20_000, 32_000)
+
+
+def ports_of(environ: Mapping[str, str]) -> range:
+    """Of the processes that pytest-xdist runs tests in, each has its own: what is free would be found by two
+    of them before either listens, and gateways share ports without a word."""
+    processes = int(environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    number = int(environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    share = len(PORTS) // processes
+    return PORTS[number * share : (number + 1) * share]
 
 
 def free_port_range(count: int) -> int:
     """The first of `count` ports in a row on which nobody listens."""
+    ports = ports_of(os.environ)
     for _ in range(100):
-        first = random.choice(_PORTS)
+        first = random.choice(ports[:-count])
         if all(_is_free(port) for port in range(first, first + count)):
             return first
     raise AssertionError(f"no {count} free ports in a row")

@@ -24,15 +24,16 @@ def short_path() -> Iterator[Path]:
 
 
 def test_made_folder_is_private_and_removed_with_all_in_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    short_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    short_path.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(short_path))
     with open_run_dir(None) as run_dir:
-        assert run_dir.parent == tmp_path
+        assert run_dir.parent == short_path
         assert run_dir.name.startswith("voxshard-")
         assert mode(run_dir) == 0o700
         (run_dir / "worker-0.sock").touch()
-    assert list(tmp_path.iterdir()) == []
+    assert list(short_path.iterdir()) == []
 
 
 def test_given_folder_is_made_private_and_stays_without_our_files(short_path: Path) -> None:

@@ -22,7 +22,9 @@ def test_key_leads_to_its_tenant(number: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", ["", "x", KEYS[0][:-1], KEYS[0] + "x", key_digest(KEYS[0]).hex(), "schlüssel", "\udcff"]
+    "wrong",
+    ["", "x", KEYS[0][:-1], KEYS[0] + "x", key_digest(KEYS[0]).hex(), "schlüssel", "\udcff"],
+    ids=["empty", "short", "cut", "longer", "its hash", "no ASCII", "no character"],
 )
 def test_anything_else_leads_to_nobody(wrong: str) -> None:
     assert tenant_of_key(wrong, KNOWN) is None
@@ -35,7 +37,7 @@ def test_two_keys_of_one_tenant_are_good_while_they_are_exchanged() -> None:
     assert tenant_of_key(old, known[1:]) is None
 
 
-@pytest.mark.parametrize("presented", [KEYS[0], KEYS[2], "wrong"])
+@pytest.mark.parametrize("presented", [KEYS[0], KEYS[2], "wrong"], ids=["first", "last", "wrong"])
 def test_every_hash_is_compared_in_constant_time_whichever_fits(
     presented: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
