@@ -9,6 +9,9 @@ DEPLOY_BIN := .venv-deploy/bin
 DEPLOY_INSTALLED := .venv-deploy/.installed
 MAX_LINES := 300
 CHAOS_ROUNDS ?= 1
+# Most tests wait for processes and timers. Those of a file stay together, as they share what they start;
+# to see what is printed, or for a debugger: ARGS=-n0.
+SIDE_BY_SIDE := -n 2 --dist loadfile
 
 .PHONY: serve topology test check coverage test-engines test-deploy bench chaos clean
 
@@ -20,7 +23,7 @@ topology: $(INSTALLED)
 	@exec $(BIN)/python -m deploy.topology $(ARGS)
 
 test: $(INSTALLED)
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest $(SIDE_BY_SIDE) $(ARGS)
 
 check: $(INSTALLED)
 	$(BIN)/ruff format --check .
@@ -37,7 +40,7 @@ coverage: $(INSTALLED)
 # The real engines: the contract that all of them keep; those on vLLM also against FunASR, on its CPU build.
 test-engines: $(INSTALLED) $(ENGINES_INSTALLED)
 	$(BIN)/pytest tests/engines --ignore tests/engines/encoder_llm $(ARGS)
-	$(ENGINES_BIN)/pytest tests/engines/encoder_llm $(ARGS)
+	$(ENGINES_BIN)/pytest $(SIDE_BY_SIDE) tests/engines/encoder_llm $(ARGS)
 
 # compose.yaml, images, chart and units, by the tools that take them; wants docker-compose, nginx and systemd-analyze.
 # cloudcoil, which knows the resources of operators, comes with a plugin that would want a cluster.
