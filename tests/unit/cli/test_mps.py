@@ -72,7 +72,9 @@ def test_status_shows_servers_and_clients(pipes: Path) -> None:
 
 def test_stop_makes_it_quit_and_whoever_runs_it_ends_well(pipes: Path) -> None:
     with started(pipes) as process:
-        wait_until(lambda: is_there(pipes), 10, "the daemon answers")
+        assert process.stderr is not None
+        # Others may hear of it sooner, and it could be gone before its command has.
+        assert any("MPS daemon started" in line for line in process.stderr)
         assert told("stop", pipes).exit_code == 0
         assert process.wait(10) == 0
 

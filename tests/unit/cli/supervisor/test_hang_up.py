@@ -18,8 +18,8 @@ import asyncio, os, signal, sys
 # Who has a session of its own is given the first terminal that it opens.
 os.open(os.ttyname(0), os.O_RDWR)
 from cli.supervisor.hang_up import obey_hang_ups
-if sys.argv[1] == "nohup":
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+# Whatever these tests were started under themselves.
+signal.signal(signal.SIGHUP, signal.SIG_IGN if sys.argv[1] == "nohup" else signal.SIG_DFL)
 async def main():
     ends = asyncio.Event()
     task = asyncio.create_task(obey_hang_ups(lambda: sys.exit(7), ends.set))
