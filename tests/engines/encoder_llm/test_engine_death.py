@@ -25,7 +25,8 @@ pytestmark = [pytest.mark.fault, pytest.mark.timeout(900)]
 
 TOLD_WITHIN_S: Final = 10.0
 KEEPALIVE_S: Final = 5.0
-GONE_WITHIN_S: Final = 10.0
+# EngineCore takes 7 s by itself to give up processes that are gone; the rest is for a machine that is busy.
+GONE_WITHIN_S: Final = 30.0
 SPOKEN: Final = spoken(speech_ms=4_000, silence_ms=0)
 LONG: Final = Clip(np.random.default_rng(0).normal(0, 0.1, 30 * 16_000).astype(np.float32), None, ())
 
