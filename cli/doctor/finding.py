@@ -32,9 +32,16 @@ class Cause(Enum):
     ADVERTISE_HOST_UNUSABLE = "advertise_host_unusable"
     REDIS_UNREACHABLE = "redis_unreachable"
     REDIS_SILENT = "redis_silent"
+    REDIS_CROWDED = "redis_crowded"
+    REDIS_UNTRUSTED = "redis_untrusted"
     REDIS_PASSWORD = "redis_password"
+    REDIS_NO_DATABASE = "redis_no_database"
     REDIS_WRONG_KIND = "redis_wrong_kind"
     REDIS_TOO_OLD = "redis_too_old"
+    REDIS_UNSEEN = "redis_unseen"
+    REDIS_NO_RIGHTS = "redis_no_rights"
+    REDIS_NO_WRITES = "redis_no_writes"
+    REDIS_FULL = "redis_full"
     REDIS_EVICTS = "redis_evicts"
     CLOCK_SKEW = "clock_skew"
     ENGINE_BROKEN = "engine_broken"
@@ -63,7 +70,13 @@ class Cause(Enum):
 
 # Good to know, and no reason not to start.
 NOTES: Final = frozenset(
-    {Cause.CARD_SHARED, Cause.MODEL_NOT_HERE, Cause.MODEL_UNPREPARED, Cause.TENANTS_EXPOSED}
+    {
+        Cause.CARD_SHARED,
+        Cause.MODEL_NOT_HERE,
+        Cause.MODEL_UNPREPARED,
+        Cause.REDIS_UNSEEN,
+        Cause.TENANTS_EXPOSED,
+    }
 )
 
 

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import http.server
 import os
 import socket
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 import pytest
-from redis import Redis
 
 from tests.support.doctor_machine import Machine, Report, machine_in, only
 from tests.support.processes import MOONSHINE, SCRIPTED
-from tests.support.redis_server import PASSWORD, RedisServer
+from tests.support.redis_server import RedisServer
 
 _TOKENS: Final = "[tokens]\naudience='x'\n[[tokens.keys]]\nkid='a'\nalgorithm='HS256'\nkey='%s'\n" % (
     "s" * 32
@@ -111,10 +108,6 @@ def port_beyond_the_last(machine: Machine) -> None:
     machine.flags["worker-ops-port"] = 65_535
 
 
-def nothing_at_redis(machine: Machine) -> None:
-    machine.environ["VOXSHARD_REDIS_URL"] = "redis://127.0.0.1:1"
-
-
 FAULTS: Final[dict[Plant, str]] = {
     misspelt_variable: "unknown_variables",
     torn_config: "config_unreadable",
@@ -129,7 +122,6 @@ FAULTS: Final[dict[Plant, str]] = {
     engine_that_does_not_boot: "engine_broken",
     engine_that_nobody_knows: "engine_broken",
     port_beyond_the_last: "port_unusable",
-    nothing_at_redis: "redis_unreachable",
 }
 
 
@@ -152,69 +144,3 @@ def test_what_hangs_does_not_hang_the_doctor(machine: Machine) -> None:
     began = time.monotonic()
     assert only(machine.examine()).cause == "probe_stuck"
     assert time.monotonic() - began < 15
-
-
-# --- faults of Redis ----------------------------------------------------------------------------
-
-
-def wrong_password(machine: Machine, redis: RedisServer) -> None:
-    machine.environ["VOXSHARD_REDIS_URL"] = redis.url.replace(PASSWORD, "another")
-
-
-def no_password(machine: Machine, redis: RedisServer) -> None:
-    machine.environ["VOXSHARD_REDIS_URL"] = redis.url.replace(f":{PASSWORD}@", "")
-
-
-def eviction(machine: Machine, redis: RedisServer) -> None:
-    _configure(redis, "maxmemory-policy", "allkeys-lru")
-    _configure(redis, "maxmemory", "100mb")
-
-
-def replica(machine: Machine, redis: RedisServer) -> None:
-    with Redis.from_url(redis.url) as client:
-        client.execute_command("REPLICAOF", "127.0.0.1", "1")
-
-
-def silence(machine: Machine, redis: RedisServer) -> None:
-    redis.pause()
-
-
-def _configure(redis: RedisServer, name: str, value: str) -> None:
-    with Redis.from_url(redis.url) as client:
-        client.config_set(name, value)
-
-
-REDIS_FAULTS: Final[dict[Callable[[Machine, RedisServer], None], str]] = {
-    wrong_password: "redis_password",
-    no_password: "redis_password",
-    eviction: "redis_evicts",
-    replica: "redis_wrong_kind",
-    silence: "redis_silent",
-}
-
-
-@pytest.mark.parametrize("plant", REDIS_FAULTS, ids=lambda plant: plant.__name__)
-def test_it_names_what_is_wrong_with_redis(
-    machine: Machine, plant: Callable[[Machine, RedisServer], None]
-) -> None:
-    with RedisServer() as redis:
-        machine.environ["VOXSHARD_REDIS_URL"] = redis.url
-        plant(machine, redis)
-        report = machine.examine()
-    assert only(report).cause == REDIS_FAULTS[plant]
-    assert PASSWORD not in str(report)
-
-
-@pytest.fixture
-def web_server() -> Iterator[int]:
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield server.server_port
-        server.shutdown()
-        thread.join()
-
-
-def test_it_sees_that_it_is_not_redis(machine: Machine, web_server: int) -> None:
-    machine.environ["VOXSHARD_REDIS_URL"] = f"redis://127.0.0.1:{web_server}"
-    assert only(machine.examine()).cause == "redis_wrong_kind"

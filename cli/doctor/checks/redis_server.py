@@ -10,8 +10,8 @@ from typing import Final
 from cli.doctor.finding import Cause, Finding
 from common.settings import Settings
 
-# Before it a script may not write after it has asked for the time, and ours do.
-_LEAST_VERSION: Final = (5, 0)
+# redis-py begins each connection with HELLO, which came with it.
+_LEAST_VERSION: Final = (6, 0)
 # JSON Web Tokens and resume tokens carry times.
 _MOST_SKEW_S: Final = 2.0
 _KEEPS_KEYS: Final = "noeviction"
@@ -26,7 +26,13 @@ class Answer(Enum):
     OK = "ok"
     NOT_THERE = "not_there"
     SILENT = "silent"
+    LOADING = "loading"
+    CROWDED = "crowded"
+    UNTRUSTED = "untrusted"
     REFUSED = "refused"
+    PROTECTED = "protected"
+    NO_DATABASE = "no_database"
+    TOO_OLD = "too_old"
     NOT_REDIS = "not_redis"
 
 
@@ -34,7 +40,8 @@ class Answer(Enum):
 class RedisFacts:
     """`cause`: the kind of error behind another answer than OK. `mode`: standalone, cluster or sentinel.
     `role`: master or slave. `limit`: bytes, 0 for none. `skew_s`: how far its clock is ahead of ours.
-    `no_address`: why this host's own address towards it cannot be found."""
+    `unseen`: it tells this user nothing of itself. `refusal`: its word for why it does not do what gateways
+    ask it to do; empty if it does. `no_address`: why this host's own address towards it cannot be found."""
 
     answer: Answer = Answer.OK
     cause: str = ""
@@ -44,11 +51,104 @@ class RedisFacts:
     limit: int = 0
     policy: str = _KEEPS_KEYS
     skew_s: float = 0.0
+    unseen: bool = False
+    refusal: str = ""
     no_address: str | None = None
+
+    @property
+    def is_wrong_kind(self) -> bool:
+        return self.mode != "standalone" or self.role != "master"
+
+
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    """A finding but for what it means. `found` may hold {cause}."""
+
+    cause: Cause
+    found: str
+    do: str
+
+
+_UNUSABLE: Final = {
+    Answer.NOT_THERE: _Fault(
+        Cause.REDIS_UNREACHABLE,
+        "nothing answers at the address of Redis ({cause})",
+        "systemctl start redis-server on its host, or correct VOXSHARD_REDIS_URL",
+    ),
+    Answer.SILENT: _Fault(
+        Cause.REDIS_SILENT,
+        "Redis takes connections, or lets them hang, and does not answer",
+        "see whether it is stopped or busy (redis-cli -h HOST --latency), or a firewall is between; rediss://"
+        " is for a Redis with TLS only",
+    ),
+    Answer.LOADING: _Fault(
+        Cause.REDIS_SILENT,
+        "Redis is still loading its data, and answers nothing until then",
+        "wait, and run the doctor again",
+    ),
+    Answer.CROWDED: _Fault(
+        Cause.REDIS_CROWDED,
+        "Redis has as many clients as it takes",
+        "redis-cli CONFIG SET maxclients 10000, and the same in redis.conf",
+    ),
+    Answer.UNTRUSTED: _Fault(
+        Cause.REDIS_UNTRUSTED,
+        "the certificate of Redis is not trusted ({cause})",
+        "use the name that its certificate is for; if an authority of your own has signed it:"
+        " VOXSHARD_REDIS_URL=rediss://HOST:PORT/0?ssl_ca_certs=/PATH/ca.pem",
+    ),
+    Answer.REFUSED: _Fault(
+        Cause.REDIS_PASSWORD,
+        "Redis does not let us in ({cause})",
+        "correct user and password in VOXSHARD_REDIS_URL: redis://:PASSWORD@HOST:PORT/0",
+    ),
+    Answer.PROTECTED: _Fault(
+        Cause.REDIS_PASSWORD,
+        "Redis has no password, and lets in nobody from other hosts (protected mode)",
+        "set one in redis.conf, requirepass PASSWORD, and in VOXSHARD_REDIS_URL: redis://:PASSWORD@HOST:PORT/0",
+    ),
+    Answer.NO_DATABASE: _Fault(
+        Cause.REDIS_NO_DATABASE,
+        "Redis has no database with the number in its address",
+        "correct what follows the port in VOXSHARD_REDIS_URL; /0 is always there",
+    ),
+    Answer.TOO_OLD: _Fault(
+        Cause.REDIS_TOO_OLD,
+        "Redis does not know HELLO, with which each connection begins",
+        f"install Redis {'.'.join(map(str, _LEAST_VERSION))} or newer; 7.0 is tested",
+    ),
+    Answer.NOT_REDIS: _Fault(
+        Cause.REDIS_WRONG_KIND,
+        "what answers there does not speak like Redis ({cause})",
+        "correct host and port in VOXSHARD_REDIS_URL; rediss:// is for TLS, redis:// for without",
+    ),
+}
+
+# By the first word of its error.
+_REFUSALS: Final = {
+    "OOM": _Fault(
+        Cause.REDIS_FULL,
+        "the memory of Redis is full (maxmemory)",
+        "redis-cli INFO memory; give it more (CONFIG SET maxmemory), or take out what is not ours:"
+        " our keys begin with voxshard:",
+    ),
+    "NOPERM": _Fault(
+        Cause.REDIS_NO_RIGHTS,
+        "the user in the address of Redis may not do all that is needed",
+        "redis-cli ACL SETUSER NAME '~voxshard:*' '&voxshard:*' +@all",
+    ),
+}
+_NO_WRITES: Final = _Fault(
+    Cause.REDIS_NO_WRITES,
+    "Redis takes no writes ({cause})",
+    "its log says why: MISCONF, it cannot save its data to its disk; NOREPLICAS, min-replicas-to-write wants"
+    " more replicas than it has",
+)
 
 
 def check_redis(_: Settings, facts: RedisFacts) -> Iterator[Finding]:
-    if facts.no_address is not None:
+    # Whoever cannot find Redis at all cannot find the way to it either.
+    if facts.no_address is not None and facts.answer is not Answer.NOT_THERE:
         yield Finding(
             Cause.ADVERTISE_HOST_UNUSABLE,
             facts.no_address,
@@ -56,9 +156,18 @@ def check_redis(_: Settings, facts: RedisFacts) -> Iterator[Finding]:
             "set --advertise-host to an address of this host that the other hosts reach",
         )
     if facts.answer is not Answer.OK:
-        yield _unusable(facts)
+        yield _finding(_UNUSABLE[facts.answer], facts.cause)
         return
     yield from _wrong_kind(facts)
+    if facts.unseen:
+        yield Finding(
+            Cause.REDIS_UNSEEN,
+            "Redis tells the user in its address nothing about itself (INFO)",
+            "whether it is old, a replica, or throws keys away was not looked at",
+            "redis-cli ACL SETUSER NAME +info",
+        )
+    if facts.refusal:
+        yield _finding(_REFUSALS.get(facts.refusal, _NO_WRITES), facts.refusal)
     if facts.limit and facts.policy != _KEEPS_KEYS:
         yield Finding(
             Cause.REDIS_EVICTS,
@@ -75,39 +184,12 @@ def check_redis(_: Settings, facts: RedisFacts) -> Iterator[Finding]:
         )
 
 
-def _unusable(facts: RedisFacts) -> Finding:
-    match facts.answer:
-        case Answer.REFUSED:
-            return Finding(
-                Cause.REDIS_PASSWORD,
-                f"Redis does not let us in ({facts.cause})",
-                _WITHOUT,
-                "correct user and password in VOXSHARD_REDIS_URL: redis://:PASSWORD@HOST:PORT/0",
-            )
-        case Answer.NOT_REDIS:
-            return Finding(
-                Cause.REDIS_WRONG_KIND,
-                f"what answers there does not speak like Redis ({facts.cause})",
-                _WITHOUT,
-                "correct host and port in VOXSHARD_REDIS_URL; rediss:// is for TLS, redis:// for without",
-            )
-        case Answer.SILENT:
-            return Finding(
-                Cause.REDIS_SILENT,
-                "Redis takes connections, or lets them hang, and does not answer",
-                _WITHOUT,
-                "see whether it is stopped or busy (redis-cli -h HOST --latency), or a firewall is between",
-            )
-    return Finding(
-        Cause.REDIS_UNREACHABLE,
-        f"nothing answers at the address of Redis ({facts.cause})",
-        _WITHOUT,
-        "systemctl start redis-server on its host, or correct VOXSHARD_REDIS_URL",
-    )
+def _finding(fault: _Fault, cause: str) -> Finding:
+    return Finding(fault.cause, fault.found.format(cause=cause), _WITHOUT, fault.do)
 
 
 def _wrong_kind(facts: RedisFacts) -> Iterator[Finding]:
-    if facts.mode != "standalone" or facts.role != "master":
+    if facts.is_wrong_kind:
         found = "a replica" if facts.mode == "standalone" else f"in {facts.mode} mode"
         yield Finding(
             Cause.REDIS_WRONG_KIND,
@@ -119,8 +201,8 @@ def _wrong_kind(facts: RedisFacts) -> Iterator[Finding]:
         yield Finding(
             Cause.REDIS_TOO_OLD,
             f"Redis {facts.version}",
-            f"scripts fail in it: {_WITHOUT}",
-            f"install Redis {'.'.join(map(str, _LEAST_VERSION))} or newer; 7.0 is tested",
+            _WITHOUT,
+            _UNUSABLE[Answer.TOO_OLD].do,
         )
 
 
