@@ -7,7 +7,16 @@ class CannotServe(Exception):
     """Nothing was started. The message is one line and says what to change."""
 
 
-class PortUnusable(CannotServe):
+class NotAsFound(CannotServe):
+    """Of this machine. `found` and `do` are the halves of the message, for whoever shows them apart."""
+
+    def __init__(self, found: str, do: str) -> None:
+        super().__init__(f"{found}: {do}")
+        self.found = found
+        self.do = do
+
+
+class PortUnusable(NotAsFound):
     pass
 
 
@@ -15,5 +24,5 @@ class PortTaken(PortUnusable):
     pass
 
 
-class RunDirUnusable(CannotServe):
+class RunDirUnusable(NotAsFound):
     pass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +13,9 @@ from common.identity import advertised_host
 from common.settings import Settings
 
 _LAST_PORT: Final = 65_535
+_ALL_OF_IPV4: Final = "0.0.0.0"
+# Of IPv4, too, on systems that are set up as usual.
+_ALL: Final = "::"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,19 +70,39 @@ def _link_ports(settings: Settings) -> list[NeededPort]:
 
 def check_ports(needed: Iterable[NeededPort]) -> None:
     """Raises `PortUnusable` for the first port that cannot be had, naming the flag that changes it."""
-    seen: dict[tuple[str, int], NeededPort] = {}
+    for _, refusal in unusable_ports(needed):
+        raise refusal
+
+
+def unusable_ports(needed: Iterable[NeededPort]) -> Iterator[tuple[NeededPort, PortUnusable]]:
+    """Each port that cannot be had, and why."""
+    before: list[NeededPort] = []
     for wanted in needed:
-        other = seen.setdefault((wanted.host, wanted.port), wanted)
-        if other is not wanted:
-            raise PortUnusable(f"port {wanted.port} is wanted twice: change {other.flag} or {wanted.flag}")
-        if wanted.port > _LAST_PORT:
-            raise PortUnusable(f"port {wanted.port} does not exist: choose a lower {wanted.flag}")
-        _probe(wanted)
+        other = next((each for each in before if _meet(each, wanted)), None)
+        before.append(wanted)
+        refusal = _refusal(wanted) if other is None else _wanted_twice(wanted, other)
+        if refusal is not None:
+            yield wanted, refusal
 
 
-def _probe(wanted: NeededPort) -> None:
+def _meet(one: NeededPort, other: NeededPort) -> bool:
+    """Whether only one of them can be had."""
+    if one.port != other.port:
+        return False
+    hosts = {one.host, other.host}
+    all_of_ipv4_and_one = _ALL_OF_IPV4 in hosts and not any(":" in host for host in hosts)
+    return len(hosts) == 1 or _ALL in hosts or all_of_ipv4_and_one
+
+
+def _wanted_twice(wanted: NeededPort, other: NeededPort) -> PortUnusable:
+    return PortUnusable(f"port {wanted.port} is wanted twice", f"change {other.flag} or {wanted.flag}")
+
+
+def _refusal(wanted: NeededPort) -> PortUnusable | None:
     """Bind and let go. With SO_REUSEADDR, as connections of a former run may linger; without
     SO_REUSEPORT, which would share the port with the gateways of another instance unnoticed."""
+    if wanted.port > _LAST_PORT:
+        return PortUnusable(f"port {wanted.port} does not exist", f"choose a lower {wanted.flag}")
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             wanted.host, wanted.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -88,13 +111,16 @@ def _probe(wanted: NeededPort) -> None:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
     except OSError as error:
-        raise _explained(wanted, error) from error
+        return _explained(wanted, error)
+    return None
 
 
 def _explained(wanted: NeededPort, error: OSError) -> PortUnusable:
     where = f"port {wanted.port} on {wanted.host}"
     if error.errno == errno.EADDRINUSE:
-        return PortTaken(f"{where} is taken: stop what listens there, or choose another with {wanted.flag}")
+        return PortTaken(
+            f"{where} is taken", f"stop what listens there, or choose another with {wanted.flag}"
+        )
     return PortUnusable(
-        f"{where} cannot be used ({error.strerror}): change {wanted.host_flag} or {wanted.flag}"
+        f"{where} cannot be used ({error.strerror})", f"change {wanted.host_flag} or {wanted.flag}"
     )

@@ -23,6 +23,7 @@ MPS_PIPES_NAME: Final = "mps"
 MPS_LOGS_NAME: Final = "mps-logs"
 # A Unix socket path has 103 bytes on macOS (107 on Linux); the longest one here ends in /worker-63.sock.
 _MAX_PATH_BYTES: Final = 88
+_ELSEWHERE: Final = "choose another folder with --run-dir"
 
 
 @contextmanager
@@ -38,6 +39,14 @@ def open_run_dir(wanted: Path | None) -> Iterator[Path]:
             yield path
         finally:
             _clean(path, whole=wanted is None)
+
+
+@contextmanager
+def visit_run_dir(path: Path) -> Iterator[None]:
+    """A folder that is there, held like that of `open_run_dir`, but left as it is: workers that were started
+    by hand may have their sockets in it. Raises `RunDirUnusable`."""
+    with _locked(_given(path.absolute())):
+        yield
 
 
 def with_seed(settings: Settings) -> Settings:
@@ -61,7 +70,7 @@ def write_settings(settings: Settings, run_dir: Path) -> Path:
 def _made() -> Path:
     path = Path(tempfile.mkdtemp(prefix="voxshard-"))
     try:
-        _check_length(path)
+        check_length(path)
     except RunDirUnusable:
         path.rmdir()
         raise
@@ -69,30 +78,37 @@ def _made() -> Path:
 
 
 def _given(path: Path) -> Path:
-    _check_length(path)
+    check_length(path)
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         status = path.stat()
     except OSError as error:
-        raise RunDirUnusable(f"--run-dir {path}: {error.strerror}") from error
+        raise _refused(path, error.strerror or "cannot be made", _ELSEWHERE) from error
     # Refused, not repaired: it may be a folder that others need, such as /tmp.
     if status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) & 0o077:
-        raise RunDirUnusable(f"--run-dir {path}: must belong to this user alone (chmod 700)")
+        private = f"chmod 700 {path}, as its owner and ours; or {_ELSEWHERE}"
+        raise _refused(path, "does not belong to this user alone", private)
     return path
 
 
-def _check_length(path: Path) -> None:
+def check_length(path: Path) -> None:
+    """Raises `RunDirUnusable`."""
     if len(os.fsencode(path)) > _MAX_PATH_BYTES:
-        raise RunDirUnusable(f"--run-dir {path}: longer than {_MAX_PATH_BYTES} bytes, too long for sockets")
+        raise _refused(path, f"longer than {_MAX_PATH_BYTES} bytes, too long for sockets", _ELSEWHERE)
+
+
+def _refused(path: Path, why: str, do: str) -> RunDirUnusable:
+    return RunDirUnusable(f"run folder {path}: {why}", do)
 
 
 def _clean(path: Path, *, whole: bool) -> None:
     if whole:
         shutil.rmtree(path, ignore_errors=True)
         return
-    # A worker that was killed left its socket.
     shutil.rmtree(path / MPS_PIPES_NAME, ignore_errors=True)
-    for file in (path / SETTINGS_NAME, path / _PART_NAME, path / NOTIFY_NAME, *path.glob("worker-*.sock")):
+    # A worker that was killed left its socket, and its notice or what was to become one.
+    of_workers = (file for pattern in ("worker-*.sock", "worker-*.end*") for file in path.glob(pattern))
+    for file in (path / SETTINGS_NAME, path / _PART_NAME, path / NOTIFY_NAME, *of_workers):
         file.unlink(missing_ok=True)
 
 
@@ -111,4 +127,4 @@ def _lock(folder: int, path: Path) -> None:
     try:
         fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        raise RunDirUnusable(f"--run-dir {path}: another supervisor uses it") from error
+        raise _refused(path, "another supervisor uses it", f"stop that one, or {_ELSEWHERE}") from error

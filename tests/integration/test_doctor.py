@@ -96,6 +96,14 @@ def run_folder_of_everybody(machine: Machine) -> None:
     (machine.folder / "run").mkdir(mode=0o755)
 
 
+def run_folder_too_deep_for_sockets(machine: Machine) -> None:
+    machine.flags["run-dir"] = machine.folder / ("d" * 88)
+
+
+def one_port_for_two(machine: Machine) -> None:
+    machine.flags |= {"host": "0.0.0.0", "http-port": machine.flags["port"]}
+
+
 def engine_that_does_not_boot(machine: Machine) -> None:
     machine.environ["SCRIPTED_ENGINE_BOOT"] = "fail"
 
@@ -119,6 +127,8 @@ FAULTS: Final[dict[Plant, str]] = {
     full_disk: "disk_full",
     write_protected_run_folder: "run_dir_unusable",
     run_folder_of_everybody: "run_dir_unusable",
+    run_folder_too_deep_for_sockets: "run_dir_unusable",
+    one_port_for_two: "port_unusable",
     engine_that_does_not_boot: "engine_broken",
     engine_that_nobody_knows: "engine_broken",
     port_beyond_the_last: "port_unusable",
@@ -137,6 +147,14 @@ def test_it_names_who_has_a_port(machine: Machine) -> None:
     assert told.cause == "port_taken"
     assert f"port {machine.flags['port']} " in told.found and f"process {os.getpid()} " in told.found
     assert "--port" in told.do
+
+
+def test_it_names_who_has_a_port_of_ipv6(machine: Machine) -> None:
+    machine.flags["host"] = "::1"
+    with socket.create_server(("::1", int(machine.flags["port"])), family=socket.AF_INET6):
+        told = only(machine.examine())
+    assert told.found.startswith(f"port {machine.flags['port']} on ::1 is taken by process {os.getpid()} ")
+    assert told.do.startswith("stop what listens there, or choose another with --port; ")
 
 
 def test_what_hangs_does_not_hang_the_doctor(machine: Machine) -> None:

@@ -23,14 +23,16 @@ _GATEWAY_BYTES: Final = 100 * _MIB
 _SUPERVISOR_BYTES: Final = 65 * _MIB
 # Rings of vLLM and of torch between processes; containers are given 64 MiB unless somebody says otherwise.
 _SHARED_BYTES: Final = 256 * _MIB
+_SERVE_ENDS: Final = "`voxshard serve` ends with code 2"
 
 
 @dataclass(frozen=True, slots=True)
 class PortRefused:
-    """`reason` names the flag that changes it. `holder`: the process that has it, as far as can be seen."""
+    """`do` names the flag that changes it. `holder`: the process that has it, as far as can be seen."""
 
     port: int
-    reason: str
+    found: str
+    do: str
     taken: bool
     holder: str | None = None
 
@@ -43,25 +45,25 @@ class PortFacts:
 def check_ports(_: Settings, facts: PortFacts) -> Iterator[Finding]:
     for refused in facts.refused:
         if not refused.taken:
-            yield Finding(
-                Cause.PORT_UNUSABLE, refused.reason, "`voxshard serve` ends with code 2", refused.reason
-            )
+            yield Finding(Cause.PORT_UNUSABLE, refused.found, _SERVE_ENDS, refused.do)
             continue
         holder = refused.holder or "a process that this user cannot see (look as root)"
         yield Finding(
             Cause.PORT_TAKEN,
-            f"{refused.reason.partition(':')[0]} by {holder}",
-            "`voxshard serve` ends with code 2; if that process is Voxshard, it runs already",
-            f"{refused.reason.partition(': ')[2]}; who has it: ss -ltnp sport = :{refused.port}",
+            f"{refused.found} by {holder}",
+            f"{_SERVE_ENDS}; if that process is Voxshard, it runs already",
+            f"{refused.do}; who has it: ss -ltnp sport = :{refused.port}",
         )
 
 
 @dataclass(frozen=True, slots=True)
 class FolderFacts:
-    """`refused`: why the run folder cannot be used. `full`: there is no room for a file in it."""
+    """`refused`: why the run folder cannot be used; `do`: what helps. `full`: there is no room for a file in
+    it."""
 
     folder: str
     refused: str | None = None
+    do: str = ""
     full: bool = False
 
 
@@ -77,8 +79,8 @@ def check_folders(_: Settings, facts: FolderFacts) -> Iterator[Finding]:
         yield Finding(
             Cause.RUN_DIR_UNUSABLE,
             facts.refused,
-            "`voxshard serve` ends with code 2",
-            f"install -d -m 700 -o $(id -un) {facts.folder}, or choose another folder with --run-dir",
+            _SERVE_ENDS,
+            facts.do,
         )
 
 

@@ -6,7 +6,6 @@ import errno
 import resource
 import shutil
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -14,8 +13,8 @@ import psutil
 
 from cli.doctor.checks.host import FolderFacts, HostFacts, PortFacts, PortRefused
 from cli.supervisor.errors import PortTaken, PortUnusable, RunDirUnusable
-from cli.supervisor.ports import NeededPort, check_ports, needed_ports
-from cli.supervisor.run_dir import open_run_dir
+from cli.supervisor.ports import needed_ports, unusable_ports
+from cli.supervisor.run_dir import check_length, open_run_dir, visit_run_dir
 from common.advertise import NoAdvertiseHost, with_advertise_host
 from common.settings import Settings
 
@@ -32,19 +31,13 @@ def probe_ports(settings: Settings) -> PortFacts:
     except NoAdvertiseHost:
         # The probe of Redis tells; the ports towards other hosts cannot be looked at then.
         settings = settings.model_copy(update={"redis_url": None})
-    return PortFacts(tuple(_refused(needed_ports(settings))))
+    unusable = unusable_ports(needed_ports(settings))
+    return PortFacts(tuple(_refused(wanted.port, refusal) for wanted, refusal in unusable))
 
 
-def _refused(needed: list[NeededPort]) -> Iterator[PortRefused]:
-    seen: dict[tuple[str, int], NeededPort] = {}
-    for wanted in needed:
-        first = seen.setdefault((wanted.host, wanted.port), wanted)
-        try:
-            check_ports(dict.fromkeys([first, wanted]))
-        except PortTaken as error:
-            yield PortRefused(wanted.port, str(error), taken=True, holder=_holder(wanted.port))
-        except PortUnusable as error:
-            yield PortRefused(wanted.port, str(error), taken=False)
+def _refused(port: int, refusal: PortUnusable) -> PortRefused:
+    taken = isinstance(refusal, PortTaken)
+    return PortRefused(port, refusal.found, refusal.do, taken, _holder(port) if taken else None)
 
 
 def _holder(port: int) -> str | None:
@@ -72,18 +65,23 @@ def probe_folders(settings: Settings) -> FolderFacts:
     path = settings.run_dir
     folder = str(path or tempfile.gettempdir())
     try:
-        if path is None or path.exists():
-            with open_run_dir(path) as run_dir:
+        if path is None:
+            with open_run_dir(None) as run_dir:
                 _write_trial(run_dir)
+        elif path.exists():
+            with visit_run_dir(path):
+                _write_trial(path)
         else:
+            check_length(path.absolute())
             # Not made here: whoever only asks leaves nothing behind.
             there = next(parent for parent in path.absolute().parents if parent.exists())
             with tempfile.TemporaryDirectory(dir=there) as beside:
                 _write_trial(Path(beside))
     except RunDirUnusable as error:
-        return FolderFacts(folder, str(error))
+        return FolderFacts(folder, error.found, error.do)
     except OSError as error:
-        return FolderFacts(folder, f"{folder}: {error.strerror}", full=error.errno in _FULL)
+        do = f"install -d -m 700 -o $(id -un) {folder}, or choose another folder with --run-dir"
+        return FolderFacts(folder, f"{folder}: {error.strerror}", do, full=error.errno in _FULL)
     return FolderFacts(folder)
 
 

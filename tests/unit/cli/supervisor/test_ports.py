@@ -90,6 +90,21 @@ def test_port_wanted_twice_is_refused_by_both_names() -> None:
         check_ports([needed(port), needed(port, flag="--http-port")])
 
 
+@pytest.mark.parametrize(
+    ("one", "other"), [("0.0.0.0", "127.0.0.1"), ("127.0.0.1", "0.0.0.0"), ("::", "127.0.0.1"), ("::1", "::")]
+)
+def test_a_port_of_all_addresses_and_of_one_is_wanted_twice(one: str, other: str) -> None:
+    port = free_port()
+    with pytest.raises(PortUnusable, match="wanted twice"):
+        check_ports([needed(port, one), needed(port, other)])
+
+
+@pytest.mark.parametrize("one", ["127.0.0.2", "0.0.0.0"])
+def test_a_port_of_two_addresses_is_two_ports(one: str) -> None:
+    port = free_port()
+    check_ports([needed(port, one), needed(port, "127.0.0.1" if one == "127.0.0.2" else "::1")])
+
+
 def test_counted_port_beyond_the_last_is_refused() -> None:
     settings = load_settings({"worker_ops_port": 65_535, "workers": 2}, {})
     beyond = [each for each in needed_ports(settings) if each.port > 65_535]

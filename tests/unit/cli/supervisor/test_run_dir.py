@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 from cli.supervisor.errors import RunDirUnusable
-from cli.supervisor.run_dir import MPS_PIPES_NAME, NOTIFY_NAME, SETTINGS_NAME, open_run_dir, write_settings
+from cli.supervisor.run_dir import (
+    MPS_PIPES_NAME,
+    NOTIFY_NAME,
+    SETTINGS_NAME,
+    open_run_dir,
+    visit_run_dir,
+    write_settings,
+)
 from common.settings import Settings, load_settings, settings_from_file
 
 
@@ -40,10 +47,26 @@ def test_given_folder_is_made_private_and_stays_without_our_files(short_path: Pa
     with open_run_dir(short_path) as run_dir:
         assert run_dir == short_path
         assert mode(run_dir) == 0o700
-        for name in (SETTINGS_NAME, NOTIFY_NAME, "worker-0.sock", "worker-12.sock", "other"):
+        for name in (
+            SETTINGS_NAME,
+            NOTIFY_NAME,
+            "worker-0.sock",
+            "worker-12.sock",
+            "worker-0.end",
+            "worker-0.end.x1",
+            "other",
+        ):
             (run_dir / name).touch()
         (run_dir / MPS_PIPES_NAME).mkdir()
     assert [path.name for path in short_path.iterdir()] == ["other"]
+
+
+def test_who_only_visits_a_folder_leaves_workers_that_run_there_their_sockets(short_path: Path) -> None:
+    short_path.mkdir(mode=0o700)
+    (short_path / "worker-0.sock").touch()
+    with visit_run_dir(short_path), pytest.raises(RunDirUnusable, match="another supervisor"):
+        open_run_dir(short_path).__enter__()
+    assert [path.name for path in short_path.iterdir()] == ["worker-0.sock"]
 
 
 def test_folder_open_to_others_is_refused_and_left_as_it_is(short_path: Path) -> None:
@@ -66,7 +89,10 @@ def test_folder_of_a_running_supervisor_is_refused_and_left_as_it_is(short_path:
 
 def test_file_in_place_of_the_folder_is_refused(short_path: Path) -> None:
     short_path.touch()
-    with pytest.raises(RunDirUnusable, match=r"--run-dir .*File exists"), open_run_dir(short_path):
+    with (
+        pytest.raises(RunDirUnusable, match=r"run folder .*File exists: choose .* --run-dir"),
+        open_run_dir(short_path),
+    ):
         pass
 
 

@@ -28,32 +28,32 @@ SETTINGS = settings()
 
 
 def test_a_taken_port_is_told_with_its_holder_and_the_flag_that_moves_it() -> None:
-    reason = "port 8899 on 127.0.0.1 is taken: stop what listens there, or choose another with --http-port"
-    [told] = check_ports(
-        SETTINGS, PortFacts((PortRefused(8899, reason, taken=True, holder="process 7 (nginx)"),))
+    refused = PortRefused(
+        8899, "port 8899 on ::1 is taken", "stop it, or change --http-port", True, "process 7"
     )
+    [told] = check_ports(SETTINGS, PortFacts((refused,)))
     assert told.cause is Cause.PORT_TAKEN
-    assert told.found == "port 8899 on 127.0.0.1 is taken by process 7 (nginx)"
-    assert told.do.startswith("stop what listens there, or choose another with --http-port; ")
+    assert told.found == "port 8899 on ::1 is taken by process 7"
+    assert told.do == "stop it, or change --http-port; who has it: ss -ltnp sport = :8899"
 
 
 def test_whose_port_cannot_be_seen_says_how_it_can() -> None:
-    [told] = check_ports(SETTINGS, PortFacts((PortRefused(80, "port 80 is taken: stop it", taken=True),)))
+    [told] = check_ports(SETTINGS, PortFacts((PortRefused(80, "port 80 is taken", "stop it", taken=True),)))
     assert "as root" in told.found
 
 
 def test_a_port_that_cannot_be_had_is_another_fault_than_a_taken_one() -> None:
-    [told] = check_ports(
-        SETTINGS, PortFacts((PortRefused(70_000, "port 70000 does not exist", taken=False),))
-    )
+    refused = PortRefused(70_000, "port 70000 does not exist", "choose a lower --port", taken=False)
+    [told] = check_ports(SETTINGS, PortFacts((refused,)))
     assert told.cause is Cause.PORT_UNUSABLE
+    assert (told.found, told.do) == ("port 70000 does not exist", "choose a lower --port")
 
 
 @pytest.mark.parametrize(
     ("facts", "causes"),
     [
         (FolderFacts("/run/x"), []),
-        (FolderFacts("/run/x", "--run-dir /run/x: must belong to this user alone"), [Cause.RUN_DIR_UNUSABLE]),
+        (FolderFacts("/run/x", "another supervisor uses it", "stop it"), [Cause.RUN_DIR_UNUSABLE]),
         (FolderFacts("/run/x", "/run/x: No space left on device", full=True), [Cause.DISK_FULL]),
     ],
 )
