@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import signal
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -47,6 +48,9 @@ log = logging.getLogger(__name__)
 
 _UNUSABLE: Final = 2
 
+# The stop signal that comes first.
+Told = asyncio.Task[signal.Signals]
+
 
 def serve(source: SettingsSource) -> None:
     """Run the whole system on this machine: workers, gateways, and the supervisor that watches them."""
@@ -71,16 +75,24 @@ async def _supervise(source: SettingsSource, loaded: Settings, ready: Settings, 
     daemon = choose_daemon(ready, run_dir, os.environ)
     settings = ready if daemon is None else under_mps(ready)
     reloader = Reloader(source, loaded, settings, run_dir)
-    if daemon is None:
-        return await _run(settings, run_dir, metrics, None, reloader)
-    async with running(daemon, metrics):
-        return await _run(settings, run_dir, metrics, daemon, reloader)
+    # First of all: a signal that comes while the daemon starts must leave neither it nor the run folder.
+    told = asyncio.create_task(wait_for_stop_signal(), name="told")
+    try:
+        # It listens from its first step on.
+        await asyncio.sleep(0)
+        if daemon is None:
+            return await _run(run_dir, metrics, None, reloader, told)
+        async with running(daemon, metrics):
+            return await _run(run_dir, metrics, daemon, reloader, told)
+    finally:
+        told.cancel()
 
 
 async def _run(
-    settings: Settings, run_dir: Path, metrics: SupervisorMetrics, daemon: Daemon | None, reloader: Reloader
+    run_dir: Path, metrics: SupervisorMetrics, daemon: Daemon | None, reloader: Reloader, told: Told
 ) -> Halt | None:
     """`daemon`: the MPS daemon that workers are to run under."""
+    settings = reloader.running
     async with open_notify_socket(run_dir / NOTIFY_NAME) as notify:
         ends, gate, clock = EndBook(), Gate(), MonotonicClock()
         environ = child_environ(os.environ, notify.path, sys.path, os.getcwd())
@@ -94,17 +106,16 @@ async def _run(
         ops = OpsServer(settings.ops_host, settings.supervisor_ops_port, answers)
         ops.start()
         try:
-            return await _run_until_signal(supervisor, card, reloader)
+            return await _run_until_signal(supervisor, card, reloader, told)
         finally:
             ops.close()
 
 
 async def _run_until_signal(
-    supervisor: Supervisor, card: CardKeeper | None, reloader: Reloader
+    supervisor: Supervisor, card: CardKeeper | None, reloader: Reloader, told: Told
 ) -> Halt | None:
     async def stop_at_signal() -> None:
-        told = await wait_for_stop_signal()
-        supervisor.stop(stop_orders(reloader.running, told))
+        supervisor.stop(stop_orders(reloader.running, await told))
         await wait_for_stop_signal()
         # Who says it twice means it.
         supervisor.stop()

@@ -28,7 +28,8 @@ def configured_pipes(environ: Mapping[str, str]) -> Path | None:
     named = environ.get(PIPES_VARIABLE)
     if named:
         return Path(named)
-    return DEFAULT_PIPES if (DEFAULT_PIPES / "control").exists() else None
+    # Not `Path.exists`, which raises where the folder is another user's alone; CUDA goes by what it can see.
+    return DEFAULT_PIPES if os.path.exists(DEFAULT_PIPES / "control") else None
 
 
 async def ask(pipes: Path, command: str, limit_s: float = ANSWER_LIMIT_S) -> str:

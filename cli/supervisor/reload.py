@@ -51,16 +51,18 @@ class Reloader:
         try:
             new = self._source.load()
             check_files(new)
-        except (SettingsError, BootFailed, BadTenants) as error:
+            running = adopted(self.running, new)
+            # Also if nothing is another: files that settings name may be.
+            write_settings(running, self._run_dir)
+        # The disk of the run folder may be full: no reason to end what runs.
+        except (SettingsError, BootFailed, BadTenants, OSError) as error:
             log.error("settings not reloaded, the former ones stay", extra={"cause": str(error)})
             self._tell(Changes(), str(error))
             return
         found = changes(self._loaded, new)
         # What waits for a restart still does so after the next reload.
-        self._loaded, self.running = adopted(self._loaded, new), adopted(self.running, new)
-        configure_logs("supervisor", self.running.log_level, self.running.log_format)
-        # Also if nothing is another: files that settings name may be.
-        write_settings(self.running, self._run_dir)
+        self._loaded, self.running = adopted(self._loaded, new), running
+        configure_logs("supervisor", running.log_level, running.log_format)
         log.info("settings reloaded", extra=msgspec.structs.asdict(self._tell(found)))
 
     def _tell(self, found: Changes, error: str | None = None) -> ReloadView:

@@ -17,8 +17,10 @@ from cli.main import app
 from cli.serve import addresses
 from common.ops_client import fetch_json
 from common.settings import load_settings
+from tests.support.card_engine import FAKE
 from tests.support.children import ROOT
 from tests.support.ports import free_ports
+from tests.support.processes import wait_until
 
 READY_CHILD = """
 import signal
@@ -102,6 +104,18 @@ def test_serve_tells_where_to_connect_and_ends_clean_at_a_signal(folder: Path) -
         ]
         (run_dir,) = (folder / "tmp").iterdir()
         assert (run_dir / "settings.json").exists()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+    assert list((folder / "tmp").iterdir()) == []
+
+
+def test_a_signal_while_the_mps_daemon_starts_leaves_neither_it_nor_the_folder(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", f"{FAKE}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("FAKE_MPS", "slow")
+    with serving(folder, READY_CHILD, free_ports(5), "--mps", "on") as process:
+        wait_until(lambda: list((folder / "tmp").glob("*/mps-logs/output.log")), 10, "it is being started")
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
     assert list((folder / "tmp").iterdir()) == []

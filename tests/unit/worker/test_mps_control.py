@@ -95,6 +95,17 @@ def test_where_a_daemon_is_looked_for(tmp_path: Path, monkeypatch: pytest.Monkey
     assert configured_pipes({}) == tmp_path
 
 
+def test_a_folder_that_is_another_users_alone_is_no_daemon_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(path: object, **_: object) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(mps_control, "DEFAULT_PIPES", tmp_path)
+    monkeypatch.setattr(os, "stat", forbidden)
+    assert configured_pipes({}) is None
+
+
 @pytest.mark.parametrize(
     ("output", "pids"), [("", []), ("\n", []), ("12\n", [12]), ("12 \r\n 345", [12, 345])]
 )

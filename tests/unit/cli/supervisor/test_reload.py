@@ -95,6 +95,16 @@ def test_what_cannot_be_used_changes_nothing(
     assert rig.told.max_speaking == 1
 
 
+def test_a_run_folder_without_room_changes_nothing_and_ends_nothing(rig: Rig) -> None:
+    (rig.run_dir / "settings.json.part").mkdir()
+    view = rig.reload("max_speaking = 9")
+    assert view.error is not None and "settings.json.part" in view.error
+    assert (view.live, rig.told.max_speaking, rig.reloader.running.max_speaking) == ((), None, None)
+    (rig.run_dir / "settings.json.part").rmdir()
+    assert rig.reload("max_speaking = 9").live == ("max_speaking",)
+    assert rig.told.max_speaking == 9
+
+
 def test_files_that_settings_name_are_read_again_though_no_setting_is_another(rig: Rig) -> None:
     before = (rig.run_dir / "settings.json").stat().st_mtime_ns
     assert rig.reload("").live == ()
