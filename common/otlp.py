@@ -147,7 +147,12 @@ class Delivery(SpanExporter):
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         self.taken += len(spans)
-        result = self._exporter.export(spans)
+        try:
+            result = self._exporter.export(spans)
+        # Broad: whatever its library lets through would be said where nobody looks, and counted by nobody.
+        except Exception as error:
+            log.debug("exporter failed", exc_info=error)
+            result = SpanExportResult.FAILURE
         delivers = result is SpanExportResult.SUCCESS
         self._count(SpanOutcome.SENT if delivers else SpanOutcome.FAILED, len(spans))
         if self._delivers and not delivers:
@@ -180,7 +185,7 @@ class SpanQueue(BatchSpanProcessor):
 
 def open_tracing(settings: Settings, role: str, name: str, count: CountSpans) -> Tracing:
     """To the collector that the settings name."""
-    if settings.log_level != "debug":
+    if not log.isEnabledFor(logging.DEBUG):
         # It writes some lines for every batch that fails; `Delivery` says it once.
         logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
     delivery = Delivery(OTLPSpanExporter(endpoint=f"{settings.otlp_endpoint}".rstrip("/") + _PATH), count)

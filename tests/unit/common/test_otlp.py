@@ -159,6 +159,17 @@ def test_what_becomes_of_spans_is_counted_and_said_when_it_changes(caplog: pytes
     ]
 
 
+def test_an_exporter_that_raises_has_not_delivered(caplog: pytest.LogCaptureFixture) -> None:
+    class Raises(Collector):
+        def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+            raise ValueError("not caught by the library")
+
+    counted = Counted()
+    assert Delivery(Raises(), counted).export([ReadableSpan("span")] * 3) is SpanExportResult.FAILURE
+    assert counted.spans[SpanOutcome.FAILED] == 3
+    assert "traces are not delivered" in caplog.messages
+
+
 def held_up(collector: Collector, counted: Counted) -> Tracing:
     """The queue is empty, and what comes now waits."""
     tracing = Tracing(SpanQueue(Delivery(collector, counted), counted), 1.0, {})
@@ -210,10 +221,11 @@ def test_spans_come_to_the_collector_with_who_made_them(monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize(("level", "is_heard"), [("info", False), ("debug", True)])
 def test_the_library_speaks_only_to_who_looks_for_faults(
-    level: str, is_heard: bool, monkeypatch: pytest.MonkeyPatch
+    level: str, is_heard: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(otlp, "OTLPSpanExporter", lambda endpoint: Collector())
-    settings = load_settings({"otlp_endpoint": "http://collector", "log_level": level}, {})
+    settings = load_settings({"otlp_endpoint": "http://collector", "log_level": f"info,gateway={level}"}, {})
+    caplog.set_level(level.upper())
     tracing = open_tracing(settings, "gateway", "0", Counted())
     library = logging.getLogger("opentelemetry.exporter.otlp.proto.http.trace_exporter")
     assert library.isEnabledFor(logging.ERROR) == is_heard
