@@ -52,7 +52,7 @@ async def card_lock(device: str) -> AsyncIterator[None]:
 def lock_path(device: str, environ: Mapping[str, str] = os.environ) -> Path:
     card = card_of(device, environ)
     folder = _FOLDER if os.access(_FOLDER, os.W_OK) else Path(tempfile.gettempdir())
-    name = card.uuid if card is not None else visible_card(device, environ)
+    name = card.uuid if card is not None else visible_card(device, environ) or "none"
     # The old names of parts of a card contain slashes.
     return folder / f"voxshard-card-{name.replace('/', '-')}-{os.getuid()}.lock"
 

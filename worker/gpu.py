@@ -25,9 +25,8 @@ class Card:
 
 def card_of(device: str, environ: Mapping[str, str] = os.environ) -> Card | None:
     """`device`: cpu, cuda or cuda:N. None for the CPU, and where the library or its driver is missing."""
-    if not is_cuda(device):
-        return None
-    return _asked(lambda pynvml: _card(pynvml, visible_card(device, environ)))
+    which = visible_card(device, environ) if is_cuda(device) else None
+    return None if which is None else _asked(lambda pynvml: _card(pynvml, which))
 
 
 def cuda_driver() -> tuple[int, int] | None:
@@ -51,15 +50,24 @@ def only_own_card(settings: Settings, environ: MutableMapping[str, str]) -> Sett
     cuda:0: there are libraries that always take the first they see."""
     if not is_cuda(settings.device) or settings.device.partition(":")[2] in ("", "0"):
         return settings
-    environ[_VISIBLE] = visible_card(settings.device, environ)
+    own = visible_card(settings.device, environ)
+    if own is None:
+        # Whoever wants to use it says that it is not there.
+        return settings
+    environ[_VISIBLE] = own
     return settings.model_copy(update={"device": "cuda:0"})
 
 
-def visible_card(device: str, environ: Mapping[str, str]) -> str:
-    """The host's name for the card that this process calls `device`: its number or its UUID."""
-    number = device.partition(":")[2] or "0"
-    visible = [entry.strip() for entry in environ.get(_VISIBLE, "").split(",") if entry.strip()]
-    return visible[int(number)] if int(number) < len(visible) else number
+def visible_card(device: str, environ: Mapping[str, str]) -> str | None:
+    """The host's name for the card that this process calls `device`: its number or its UUID. None if CUDA
+    sees none there: a variable that is set but empty hides all of them."""
+    number, named = device.partition(":")[2] or "0", environ.get(_VISIBLE)
+    if not number.isdecimal():
+        return None
+    if named is None:
+        return number
+    visible = [entry.strip() for entry in named.split(",") if entry.strip()]
+    return visible[int(number)] if int(number) < len(visible) else None
 
 
 def _asked(question: Callable[[Any], _Answer]) -> _Answer | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from cli.doctor.checks.card import check_card
-from cli.doctor.checks.engine import check_engine
+from cli.doctor.checks.engine import check_detector, check_engine
 from cli.doctor.checks.host import check_folders, check_host, check_ports
 from cli.doctor.checks.libraries import check_libraries
 from cli.doctor.checks.model import check_model
@@ -15,6 +15,7 @@ from cli.doctor.checks.settings import check_files
 from cli.doctor.gather import Topic
 from cli.doctor.probes import engine
 from cli.doctor.probes.card import probe_card
+from cli.doctor.probes.detector import probe_detector
 from cli.doctor.probes.host import probe_folders, probe_host, probe_ports
 from cli.doctor.probes.libraries import probe_libraries
 from cli.doctor.probes.model import probe_model
@@ -34,6 +35,8 @@ _REDIS: Final = Topic("Redis", probe_redis, check_redis, limit_s=10.0)
 _MODEL: Final = Topic("the model", probe_model, check_model, limit_s=20.0)
 _LIBRARIES: Final = Topic("libraries", probe_libraries, check_libraries)
 _CARD: Final = Topic("the card", probe_card, check_card, limit_s=10.0)
+# That of FunASR loads torch.
+_DETECTOR: Final = Topic("the detector", probe_detector, check_detector, limit_s=20.0)
 _ENGINE: Final = Topic("the engine", engine.probe_engine, check_engine, limit_s=engine.LIMIT_S + 5.0)
 
 
@@ -43,6 +46,7 @@ def topics_for(settings: Settings) -> Iterator[Topic[Any]]:
         yield _REDIS
     if not settings.workers:
         return
+    yield _DETECTOR
     if not needs_preparation(settings.engine):
         yield _ENGINE
         return

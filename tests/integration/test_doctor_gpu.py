@@ -31,6 +31,11 @@ def test_on_a_healthy_machine_with_a_card_there_is_nothing_to_tell(machine: Mach
     assert machine.examine() == Report(ok=True, findings=[])
 
 
+def test_a_card_of_which_the_driver_tells_little_is_well(machine: Machine, gpu: PlantedGpu) -> None:
+    gpu.tell_nvml(mode=None, pids=None)
+    assert machine.examine() == Report(ok=True, findings=[])
+
+
 # --- faults of a machine with a card ------------------------------------------------------------
 
 
@@ -56,6 +61,19 @@ def old_vllm(machine: Machine, gpu: PlantedGpu) -> None:
 
 def second_card(machine: Machine, gpu: PlantedGpu) -> None:
     machine.flags["device"] = "cuda:1"
+
+
+def hidden_cards(machine: Machine, gpu: PlantedGpu) -> None:
+    machine.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+
+def card_that_is_not_visible(machine: Machine, gpu: PlantedGpu) -> None:
+    gpu.tell_nvml(cards=2)
+    second_card(machine, gpu)
+
+
+def misspelt_device(machine: Machine, gpu: PlantedGpu) -> None:
+    machine.flags["device"] = "cdua"
 
 
 def card_in_use(machine: Machine, gpu: PlantedGpu) -> None:
@@ -90,6 +108,13 @@ def daemon_of_another_user(machine: Machine, gpu: PlantedGpu) -> None:
     os.chown(machine.folder / "mps", 12_345, 12_345)
 
 
+def daemon_in_a_folder_of_another_user(machine: Machine, gpu: PlantedGpu) -> None:
+    daemon_of_another_user(machine, gpu)
+    (machine.folder / "mps").chmod(0o700)
+    machine.environ["CUDA_MPS_PIPE_DIRECTORY"] = str(machine.folder / "mps" / "pipes")
+    _as_anybody(machine)
+
+
 def mps_without_its_program(machine: Machine, gpu: PlantedGpu) -> None:
     machine.flags["mps"] = "on"
 
@@ -106,6 +131,35 @@ def half_a_model(machine: Machine, gpu: PlantedGpu) -> None:
     (gpu.model / "config.yaml").unlink()
 
 
+def another_model(machine: Machine, gpu: PlantedGpu) -> None:
+    (gpu.model / "config.yaml").write_text("model: SenseVoiceSmall\n")
+
+
+def weights_for_others(machine: Machine, gpu: PlantedGpu) -> None:
+    (gpu.model / "model.pt").chmod(0)
+    _as_anybody(machine)
+
+
+def model_in_a_folder_for_others(machine: Machine, gpu: PlantedGpu) -> None:
+    gpu.model.chmod(0)
+    _as_anybody(machine)
+
+
+def prepared_among_other_things(machine: Machine, gpu: PlantedGpu) -> None:
+    machine.flags["prepared"] = machine.folder
+
+
+def prepared_where_nobody_may_write(machine: Machine, gpu: PlantedGpu) -> None:
+    folder = machine.folder / "closed"
+    folder.mkdir(mode=0o555)
+    machine.flags["prepared"] = folder / "prepared"
+    _as_anybody(machine)
+
+
+def detector_that_nobody_knows(machine: Machine, gpu: PlantedGpu) -> None:
+    machine.flags["vad"] = "fsnm"
+
+
 def truncated_weights(machine: Machine, gpu: PlantedGpu) -> None:
     _cut(gpu.model / "model.pt")
 
@@ -116,6 +170,12 @@ def truncated_safetensors(machine: Machine, gpu: PlantedGpu) -> None:
 
 def changed_model(machine: Machine, gpu: PlantedGpu) -> None:
     (gpu.model / "config.yaml").touch()
+
+
+def _as_anybody(machine: Machine) -> None:
+    """Without the rights that root has over files."""
+    if os.geteuid() == 0:
+        machine.through = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
 
 
 def _cut(path: Path) -> None:
@@ -129,16 +189,26 @@ GPU_FAULTS: Final[dict[Callable[[Machine, PlantedGpu], None], str]] = {
     torch_for_the_processor: "torch_without_cuda",
     old_vllm: "vllm_unsupported",
     second_card: "card_missing",
+    hidden_cards: "card_missing",
+    card_that_is_not_visible: "card_missing",
+    misspelt_device: "card_missing",
     card_in_use: "card_memory",
     other_process: "card_shared",
     exclusive_card: "compute_mode",
     dead_daemon: "mps_dead",
     stuck_daemon: "mps_dead",
     daemon_of_another_user: "mps_other_user",
+    daemon_in_a_folder_of_another_user: "mps_other_user",
     mps_without_its_program: "mps_unusable",
     no_model: "model_missing",
     model_at_the_hub: "model_not_here",
     half_a_model: "model_incomplete",
+    another_model: "model_incomplete",
+    weights_for_others: "model_forbidden",
+    model_in_a_folder_for_others: "model_forbidden",
+    prepared_among_other_things: "cannot_prepare",
+    prepared_where_nobody_may_write: "cannot_prepare",
+    detector_that_nobody_knows: "detector_broken",
     truncated_weights: "weights_broken",
     truncated_safetensors: "weights_broken",
     changed_model: "model_unprepared",

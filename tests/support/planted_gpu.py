@@ -29,12 +29,17 @@ def nvmlSystemGetCudaDriverVersion(): return _told["cuda"]
 def nvmlDeviceGetHandleByIndex(index):
     if index >= _told["cards"]: raise NVMLError("Invalid Argument")
     return index
+def nvmlDeviceGetHandleByUUID(uuid): raise NVMLError("Not Found")
 def nvmlDeviceGetIndex(card): return card
 def nvmlDeviceGetUUID(card): return f"GPU-{card}"
 def nvmlDeviceGetName(card): return "NVIDIA H200"
 def nvmlDeviceGetMemoryInfo(card): return SimpleNamespace(total=_told["total"], free=_told["free"])
-def nvmlDeviceGetComputeMode(card): return _told["mode"]
-def nvmlDeviceGetComputeRunningProcesses(card): return [SimpleNamespace(pid=pid) for pid in _told["pids"]]
+def nvmlDeviceGetComputeMode(card):
+    if _told["mode"] is None: raise NVMLError("Not Supported")
+    return _told["mode"]
+def nvmlDeviceGetComputeRunningProcesses(card):
+    if _told["pids"] is None: raise NVMLError("Not Supported")
+    return [SimpleNamespace(pid=pid) for pid in _told["pids"]]
 """
 
 
@@ -62,7 +67,7 @@ class PlantedGpu:
         return {
             "PYTHONPATH": str(self.packages),
             "PATH": f"{self.programs}{os.pathsep}{os.environ['PATH']}",
-            "CUDA_VISIBLE_DEVICES": "",
+            "CUDA_VISIBLE_DEVICES": "0",
         }
 
     @property

@@ -13,6 +13,7 @@ from common.settings import Settings
 GIB: Final = 2**30
 # An H200 with one worker: 11.3 GiB, of which 4 are the key-value cache and 2 are weights.
 _BESIDE_BYTES: Final = 5 * GIB
+_ROOT: Final = 0
 
 
 class ComputeMode(Enum):
@@ -127,7 +128,8 @@ def _check_mode(facts: CardFacts, card: Card) -> Iterator[Finding]:
 
 
 def _check_mps(facts: CardFacts, mps: MpsFacts) -> Iterator[Finding]:
-    if mps.owner is not None and mps.owner != facts.user:
+    # That of root serves others, too.
+    if mps.owner not in (None, facts.user, _ROOT):
         yield Finding(
             Cause.MPS_OTHER_USER,
             f"the MPS daemon at {mps.pipes} belongs to user {mps.owner}, this is user {facts.user}",

@@ -1,4 +1,4 @@
-"""An engine that was tried out."""
+"""Engine and detector, which were tried out."""
 
 from __future__ import annotations
 
@@ -26,3 +26,22 @@ def check_engine(settings: Settings, facts: EngineFacts) -> Iterator[Finding]:
         "workers end with code 3",
         "pip install --force-reinstall -e '.[client,server,cpu]'" if known else "correct --engine or --model",
     )
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorFacts:
+    """`trouble`: why it cannot be made; None if it was."""
+
+    trouble: str | None = None
+
+
+def check_detector(settings: Settings, facts: DetectorFacts) -> Iterator[Finding]:
+    if facts.trouble is not None:
+        yield Finding(
+            Cause.DETECTOR_BROKEN,
+            facts.trouble,
+            "workers end with code 3",
+            "pip install --force-reinstall -e '.[client,server]'"
+            if settings.vad == "silero"
+            else "correct --vad or --vad-model",
+        )

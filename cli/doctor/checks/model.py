@@ -16,18 +16,21 @@ _WORKERS_END: Final = "`voxshard serve` ends with code 2"
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
     """`fetched`: it is an id at a hub, and nothing else is known. `missing`: there is no such folder.
-    `incomplete`: why what is there is no whole checkpoint. `broken`: files of weights that cannot be read,
-    each with the reason. `prepared`: what was made of it is there and up to date; `target`: where it is made,
-    which takes `needed` bytes, and `free` are there.
+    `forbidden`: what this user may not read of it. `incomplete`: why what is there is no whole checkpoint.
+    `broken`: files of weights that cannot be read, each with the reason. `prepared`: what was made of it is
+    there and up to date; `target`: where it is made, which takes `needed` bytes, and `free` are there;
+    `target_trouble`: why it cannot be made there.
     """
 
     model: str = ""
     fetched: bool = False
     missing: bool = False
+    forbidden: str | None = None
     incomplete: str | None = None
     broken: tuple[tuple[str, str], ...] = ()
     prepared: bool = True
     target: str = ""
+    target_trouble: str | None = None
     needed: int = 0
     free: int = 0
 
@@ -47,9 +50,19 @@ def check_model(settings: Settings, facts: ModelFacts) -> Iterator[Finding]:
             _WORKERS_END,
             "correct --model: a folder, or an id at the hub, OWNER/NAME",
         )
+    elif facts.forbidden is not None:
+        yield Finding(
+            Cause.MODEL_FORBIDDEN,
+            f"this user may not read {facts.forbidden}",
+            _WORKERS_END,
+            f"chmod -R a+rX {facts.model}, as its owner; or start Voxshard as that user",
+        )
     elif facts.incomplete is not None:
         yield Finding(
-            Cause.MODEL_INCOMPLETE, facts.incomplete, _WORKERS_END, f"fetch {facts.model} again, as a whole"
+            Cause.MODEL_INCOMPLETE,
+            facts.incomplete,
+            _WORKERS_END,
+            f"fetch {facts.model} again, as a whole; if that is another model, correct --model or --engine",
         )
     else:
         yield from _check_weights(facts)
@@ -68,7 +81,14 @@ def _check_weights(facts: ModelFacts) -> Iterator[Finding]:
         )
     if facts.prepared or facts.broken:
         return
-    if facts.free < facts.needed:
+    if facts.target_trouble is not None:
+        yield Finding(
+            Cause.CANNOT_PREPARE,
+            facts.target_trouble,
+            "the model is not prepared, or was changed since, and no worker starts without that",
+            "choose a folder of its own with --prepared, in one that this user may write",
+        )
+    elif facts.free < facts.needed:
         yield Finding(
             Cause.NO_SPACE_TO_PREPARE,
             f"{facts.free / _GIB:.1f} GiB are free at {facts.target}",

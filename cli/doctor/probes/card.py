@@ -17,7 +17,7 @@ from cli.doctor.probes.nvml import NoDriver, driver
 from cli.supervisor.mps_choice import MpsUnusable, choose_daemon
 from cli.supervisor.mps_daemon import ForeignDaemon
 from common.settings import Settings
-from worker.gpu import visible_card
+from worker.gpu import is_cuda, visible_card
 from worker.mps_control import CONTROL, NoAnswer, servers
 
 _WEIGHTS: Final = "model.pt"
@@ -38,25 +38,43 @@ def probe_card(settings: Settings) -> CardFacts | None:
 
 
 def _card(pynvml: Any, device: str) -> Card | None:
+    which = visible_card(device, os.environ) if is_cuda(device) else None
+    if which is None:
+        return None
     try:
-        which = visible_card(device, os.environ)
         handle = (
             pynvml.nvmlDeviceGetHandleByIndex(int(which))
             if which.isdecimal()
             else pynvml.nvmlDeviceGetHandleByUUID(which)
         )
-    # A name that is no card's, or no name of a card at all.
-    except (pynvml.NVMLError, ValueError):
+    except pynvml.NVMLError:
         return None
     memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
-    running = pynvml.nvmlDeviceGetComputeRunningProcesses(handle)
     return Card(
         name=pynvml.nvmlDeviceGetName(handle),
         total=memory.total,
         free=memory.free,
-        mode=ComputeMode(pynvml.nvmlDeviceGetComputeMode(handle)),
-        processes=tuple(_named(process.pid) for process in running),
+        mode=_mode(pynvml, handle),
+        processes=_processes(pynvml, handle),
     )
+
+
+# Of parts of a card, and under WSL, some drivers do not tell the next two.
+
+
+def _mode(pynvml: Any, handle: Any) -> ComputeMode:
+    try:
+        return ComputeMode(pynvml.nvmlDeviceGetComputeMode(handle))
+    except pynvml.NVMLError:
+        return ComputeMode.DEFAULT
+
+
+def _processes(pynvml: Any, handle: Any) -> tuple[str, ...]:
+    try:
+        running = pynvml.nvmlDeviceGetComputeRunningProcesses(handle)
+    except pynvml.NVMLError:
+        return ()
+    return tuple(_named(process.pid) for process in running)
 
 
 def _named(pid: int) -> str:
@@ -91,7 +109,7 @@ def _mps(settings: Settings) -> _Mps:
 
 
 def _theirs(pipes: Path) -> MpsFacts:
-    owner = pipes.stat().st_uid if pipes.exists() else None
+    owner = _owner(pipes)
     try:
         asyncio.run(servers(pipes))
     except NoAnswer as error:
@@ -99,6 +117,19 @@ def _theirs(pipes: Path) -> MpsFacts:
     return MpsFacts(str(pipes), owner)
 
 
+def _owner(pipes: Path) -> int | None:
+    try:
+        return pipes.stat().st_uid
+    except PermissionError:
+        # It lies in a folder that is somebody else's alone.
+        return _owner(pipes.parent)
+    except OSError:
+        return None
+
+
 def _weights(settings: Settings) -> int:
-    file = Path(settings.model or "") / _WEIGHTS
-    return file.stat().st_size if file.is_file() else 0
+    try:
+        return (Path(settings.model or "") / _WEIGHTS).stat().st_size
+    except OSError:
+        # The probe of the model tells.
+        return 0

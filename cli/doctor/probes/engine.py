@@ -9,6 +9,7 @@ import sys
 from typing import Final
 
 from cli.doctor.checks.engine import EngineFacts
+from cli.supervisor.plan import python_path
 from common.settings import Settings
 
 LIMIT_S: Final = 30.0
@@ -17,8 +18,7 @@ LIMIT_S: Final = 30.0
 def probe_engine(settings: Settings) -> EngineFacts:
     argv = (sys.executable, "-P", "-m", "worker.engines.trial")
     # As the supervisor does, for `--engine my_module:attribute`.
-    entries = [entry for entry in dict.fromkeys([*sys.path, os.getcwd()]) if entry]
-    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(entries)}
+    environ = {**os.environ, "PYTHONPATH": python_path(sys.path, os.getcwd())}
     try:
         done = subprocess.run(
             argv,

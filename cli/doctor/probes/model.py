@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from cli.doctor.checks.model import ModelFacts
@@ -16,9 +17,15 @@ def probe_model(settings: Settings) -> ModelFacts:
 
     model = settings.model or ""
     folder = Path(model).expanduser()
-    if not model or not folder.is_dir():
-        at_hub = files.HUB_ID.fullmatch(model) is not None
-        return ModelFacts(model, fetched=at_hub, missing=not at_hub)
+    try:
+        if not model or not folder.is_dir():
+            at_hub = files.HUB_ID.fullmatch(model) is not None
+            return ModelFacts(model, fetched=at_hub, missing=not at_hub)
+        forbidden = _forbidden(folder)
+    except PermissionError as error:
+        forbidden = error.filename
+    if forbidden is not None:
+        return ModelFacts(model, forbidden=forbidden)
     try:
         checkpoint = files.open_checkpoint(folder)
     except files.CheckpointError as error:
@@ -32,6 +39,20 @@ def probe_model(settings: Settings) -> ModelFacts:
         broken=tuple((str(path), why) for path, why in broken.items()),
         prepared=found.ready,
         target=str(found.target),
+        target_trouble=found.trouble,
         needed=found.needed,
         free=found.free,
     )
+
+
+def _forbidden(folder: Path) -> str | None:
+    """The first file in it that this user may not read. Raises `PermissionError` for such a folder."""
+    for inside, _, names in os.walk(folder, onerror=_raise):
+        for path in (os.path.join(inside, name) for name in names):
+            if not os.access(path, os.R_OK):
+                return path
+    return None
+
+
+def _raise(error: OSError) -> None:
+    raise error

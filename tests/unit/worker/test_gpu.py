@@ -69,6 +69,9 @@ def library(monkeypatch: pytest.MonkeyPatch) -> FakeLibrary:
         ("cuda:0", "2", "2:Tesla T4"),
         ("cuda:1", "0, GPU-bb", "1:L40S"),
         ("cuda:7", None, None),
+        ("cuda:2", "0,1", None),
+        ("cuda", "", None),
+        ("cuda:-1", "0,1", None),
         ("cpu", None, None),
     ],
 )
@@ -96,4 +99,4 @@ def test_without_the_library_there_is_no_name(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_device_beyond_the_visible_ones_keeps_its_number() -> None:
-    assert visible_card("cuda:3", {"CUDA_VISIBLE_DEVICES": "4"}) == "3"
+    assert visible_card("cuda:3", {"CUDA_VISIBLE_DEVICES": "4"}) is None

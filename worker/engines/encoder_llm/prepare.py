@@ -58,12 +58,14 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """`ready`: made and up to date, in `target`; else `target` is where it would be made. Bytes of disk."""
+    """`ready`: made and up to date, in `target`; else `target` is where it would be made. Bytes of disk.
+    `trouble`: why it cannot be made there."""
 
     ready: bool
     target: Path
     needed: int
     free: int
+    trouble: str | None = None
 
 
 def prepare_from_settings(settings: Settings) -> PreparedModel:
@@ -109,7 +111,18 @@ def survey(checkpoint: Checkpoint, folder: Path | None = None) -> Survey:
     ready = _first_ready(places, source)
     target = _first_writable(places) if ready is None else ready.folder
     there = next(parent for parent in target.parents if parent.exists())
-    return Survey(ready is not None, target, _bytes_needed(source), shutil.disk_usage(there).free)
+    free = shutil.disk_usage(there).free
+    trouble = None if ready is not None else _trouble(target, there)
+    return Survey(ready is not None, target, _bytes_needed(source), free, trouble)
+
+
+def _trouble(target: Path, there: Path) -> str | None:
+    """`there`: the folder in which it would be made, or the first one above that exists."""
+    try:
+        _check_replaceable(target)
+    except CheckpointError as error:
+        return str(error)
+    return None if _can_write(there) else f"{target} cannot be made: this user may not write {there}"
 
 
 def find_prepared(checkpoint: Checkpoint, folder: Path | None = None) -> Prepared:

@@ -74,8 +74,9 @@ def test_compute_modes(mode: ComputeMode, under_mps: bool, expected: list[Cause]
     [
         (replace(DAEMON, trouble="Cannot find MPS control daemon process"), Cause.MPS_DEAD),
         (MpsFacts("/nowhere", owner=None, trouble="it failed"), Cause.MPS_DEAD),
-        (replace(DAEMON, owner=0), Cause.MPS_OTHER_USER),
-        (replace(DAEMON, owner=0, trouble="it failed"), Cause.MPS_OTHER_USER),
+        (replace(DAEMON, owner=1001), Cause.MPS_OTHER_USER),
+        (replace(DAEMON, owner=1001, trouble="it failed"), Cause.MPS_OTHER_USER),
+        (replace(DAEMON, owner=0, trouble="it failed"), Cause.MPS_DEAD),
     ],
 )
 def test_daemons(mps: MpsFacts, expected: Cause) -> None:
