@@ -146,7 +146,7 @@ def test_a_collector_needs_the_extra(missing: str, monkeypatch: pytest.MonkeyPat
 
     url = "http://collector:4318"
     assert load_settings({"otlp_endpoint": url}, {}).otlp_endpoint == url
-    monkeypatch.setattr("common.settings.find_spec", find)
+    monkeypatch.setattr("common.setting_groups.telemetry.find_spec", find)
     with pytest.raises(SettingsError, match=r"otlp_endpoint: .*pip install 'voxshard\[otel\]'"):
         load_settings({"otlp_endpoint": url}, {})
     assert load_settings({"otlp_endpoint": None}, {}).otlp_endpoint is None

@@ -16,11 +16,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from cli.doctor.finding import NOTES, Cause
 from cli.supervisor.metrics import SupervisorMetrics
-from cli.supervisor.reloading import Reach, reach_of
 from common.audio import SAMPLES_PER_MS
 from common.errors import BY_CODE, TABLE
 from common.events import ScheduleStep
 from common.link import FrameType
+from common.setting_groups.reach import Reach, reach_of
 from common.settings import PREFIX, Settings, load_settings
 from common.silence import OFFLINE_STEPS, STREAMING_STEPS, SilenceSchedule
 from gateway.host_view import GatewayRow, HostView, Seen
@@ -158,8 +158,8 @@ def test_causes_of_the_doctor_are_those_in_the_code() -> None:
 
 def test_settings_table_marks_what_a_reload_changes() -> None:
     marked = {row[0]: _MARK.findall(row[3]) for row in table_rows(section(OPERATIONS, "## Settings"))}
-    for name in Settings.model_fields:
-        reach = reach_of(name)
+    for name, field in Settings.model_fields.items():
+        reach = reach_of(field)
         expected = [] if reach is Reach.RESTART else [reach.value]
         assert marked["--" + name.replace("_", "-")] == expected, name
 

@@ -2,22 +2,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from cli.supervisor.reloading import LIVE, ROLLING, Changes, Reach, adopted, changes, reach_of
+from cli.supervisor.reloading import Changes, adopted, changes
 from common.settings import Settings, load_settings
 
 
 def settings(**flags: Any) -> Settings:
     return load_settings(flags, {})
-
-
-def test_every_name_is_a_setting_of_one_reach() -> None:
-    assert set(Settings.model_fields) >= LIVE | ROLLING
-    assert not LIVE & ROLLING
-
-
-def test_what_others_rely_on_waits_for_a_restart() -> None:
-    for name in ("port", "workers", "run_dir", "placement_seed", "redis_url", "engine", "model", "vad"):
-        assert reach_of(name) is Reach.RESTART
 
 
 def test_changes_are_told_by_how_far_they_reach() -> None:

@@ -1,0 +1,20 @@
+"""Kinds of values that more than one group has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+Port = Annotated[int, Field(ge=1, le=65_535)]
+
+
+def checked_by(check: Callable[[str], object]) -> AfterValidator:
+    """Texts that `check` reads without a `ValueError`; they stay as they were written."""
+
+    def checked(text: str) -> str:
+        check(text)
+        return text
+
+    return AfterValidator(checked)
