@@ -13,7 +13,8 @@ from common.audio import seconds_to_samples
 from common.capacity import FIRST_EPOCH
 from common.checkpoint import Checkpoint
 from common.errors import NoWorker, Overloaded, SessionEvicted, SessionInUse
-from common.events import Acked, Degraded, Event, Failed, Moved, SessionOptions, Stopped, failure
+from common.events import Acked, Event, Failed, Moved, SessionOptions, Stopped, failure
+from gateway.absence import DRAIN, LINK, Absence
 from gateway.hold import Beginning, SessionHold
 from gateway.registry.records import Record
 from gateway.relay_services import RelayServices
@@ -26,7 +27,6 @@ log = logging.getLogger(__name__)
 
 # A session without a worker takes no more audio than leaves room for what its client has sent already.
 _FULL: Final = KEPT - seconds_to_samples(4)
-_LINK: Final = "link"
 
 
 class Placement(Enum):
@@ -50,14 +50,13 @@ class SessionRelay:
         self._options = options
         self._listener = listener
         self._services = services
+        self._absence = Absence(self.id, listener, services)
         self._feed = SessionFeed(SessionLog())
         self.strikes: Final = Strikes()
         self._state = Placement.BEGINNING
         self._began = False
         self._leaving = False
         self._epoch = 0
-        self._waits_since: float | None = None
-        self._left_at = 0.0
 
     def start(self) -> None:
         """Raises `SessionInUse`, `NoWorker` and `Overloaded`; where others are asked first, they come later,
@@ -115,8 +114,7 @@ class SessionRelay:
         self._feed.configure(options)
 
     def check(self, now: float) -> None:
-        waits_since = self._waits_since if self._state is Placement.WAITING else None
-        if waits_since is not None and now - waits_since > self._services.patience_s:
+        if self._state is Placement.WAITING and self._absence.is_too_long(now):
             self._give_up()
 
     # --- HoldListener --------------------------------------------------------------------------
@@ -149,9 +147,8 @@ class SessionRelay:
 
     def opened(self) -> None:
         self._state = Placement.LIVE
-        waited, self._waits_since = self._waits_since is not None, None
+        self._absence.ends()
         if self._began:
-            self._services.metrics.taken_up(self._services.clock.now() - self._left_at, waited=waited)
             self._listener.event(Moved(self.worker))
         else:
             self._began = True
@@ -178,11 +175,9 @@ class SessionRelay:
             self._place(avoid=worker)
         except NoWorker:
             return
-        self._left_at = self._services.clock.now()
         if left is not None:
             left.close()
-        self._services.metrics.moved("drain", unsettled)
-        self._listener.moves("drain", worker, unsettled)
+        self._absence.begins(DRAIN, worker, unsettled)
 
     def event(self, event: Event) -> None:
         if isinstance(event, Failed):
@@ -195,7 +190,7 @@ class SessionRelay:
             self._listener.event(event)
 
     def worker_lost(self) -> None:
-        self._move(_LINK)
+        self._move(LINK)
 
     def cause_known(self) -> None:
         self._feed.suspect(self.strikes.suspects)
@@ -247,18 +242,13 @@ class SessionRelay:
             self._give_up(failed)
 
     def _move(self, why: str, failed: Failed | None = None) -> None:
-        self._left_at = self._services.clock.now()
         avoid = self.worker
         self._feed.end()
         verdict = self.strikes.verdict
         if verdict in FATAL or not self._log.complete:
             self._give_up(failed or FATAL.get(verdict))
             return
-        self._services.metrics.moved(why, self._log.unsettled)
-        self._listener.moves(why, avoid, self._log.unsettled)
-        # Of a lost worker there is one line for all: dozens would cost more than the move itself.
-        level = logging.DEBUG if why == _LINK else logging.INFO
-        log.log(level, "session moves", extra={"session": self.id, "why": why, "from_worker": avoid})
+        self._absence.begins(why, avoid, self._log.unsettled)
         self._state = Placement.WAITING
         if self.take_up(avoid):
             self._listener.flows()
@@ -273,10 +263,7 @@ class SessionRelay:
         self._log.begin_again()
         self._state = Placement.WAITING
         self._services.pool.wait(self)
-        # Whom a worker has refused in the meantime has waited ever since.
-        if self._waits_since is None:
-            self._waits_since = self._services.clock.now()
-            self._listener.event(Degraded(round(self._services.patience_s), self._services.eta_s()))
+        self._absence.waits()
         self._listener.flows()
 
     def _give_up(self, failed: Failed | None = None) -> None:
