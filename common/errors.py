@@ -1,7 +1,7 @@
 """Every error a client can see: whose fault, which code, what it does to the session, what to do next.
 
 One class per cause; those of access, limits and sessions have files of their own, and are had from here all
-the same. `TABLE` is the single list; docs/operations.md prints it (tests compare the two).
+the same. `TABLE` is the single list; docs/errors.md prints it (tests compare the two).
 Close codes: 1007 bad text, 1008 policy, 1009 too big, 1011 ours, 1012 restart, 1013 overload,
 4400-4499 mirror HTTP 4xx. `close_code` None means that the session outlives the mistake.
 """

@@ -1,4 +1,4 @@
-"""Bucket edges and helpers used by more than one process; docs/operations.md lists every series."""
+"""Bucket edges and helpers used by more than one process; docs/metrics.md lists every series."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ class Severity(Enum):
 
 
 class Cause(Enum):
-    """docs/operations.md has a line for each."""
+    """docs/troubleshooting.md has a line for each."""
 
     UNKNOWN_VARIABLES = "unknown_variables"
     CONFIG_UNREADABLE = "config_unreadable"

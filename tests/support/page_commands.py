@@ -1,6 +1,6 @@
 """The commands of a page of documentation, and what its author says of them. Pure.
 
-Every ```sh block of the pages in `PAGES` is executed by `tests/integration/test_documented_commands.py`,
+Every ```sh block of the README and of docs/ is executed by `tests/integration/test_documented_commands.py`,
 unless it is marked. How a page is written:
 
 * A line is a command; one that ends in a backslash goes on in the next. All are executed from the top of the
@@ -29,7 +29,11 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).parents[2]
-PAGES: Final = ("README.md", "docs/operations.md", "docs/capacity.md", "docs/monitoring.md")
+PAGES: Final = tuple(
+    str(page.relative_to(ROOT))
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+    if "```sh\n" in page.read_text(encoding="utf-8")
+)
 
 _SERVER: Final = re.compile(r"\bmake (serve|topology)\b|\bvoxshard serve\b")
 _BLOCK: Final = re.compile(r"((?:^ *<!-- [^\n]* -->\n)*)^ *```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)

@@ -31,7 +31,7 @@ def check_source(error: SettingsError) -> Finding:
         Cause.SETTINGS_INVALID,
         str(error),
         means,
-        "see `voxshard serve --help`, or docs/operations.md#settings",
+        "see `voxshard serve --help`, or docs/settings.md",
     )
 
 

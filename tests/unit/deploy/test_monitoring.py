@@ -20,7 +20,7 @@ from worker.metrics import WorkerMetrics
 
 ROOT: Final = Path(__file__).parents[3]
 PROMETHEUS: Final = ROOT / "deploy" / "prometheus"
-MONITORING: Final = ROOT / "docs" / "monitoring.md"
+DOCS: Final = ROOT / "docs"
 _SUFFIXES: Final = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count")}
 _SERIES: Final = re.compile(r"\b(?:asr_|process_|DCGM_|voxshard:)[\w:]+")
 
@@ -86,7 +86,12 @@ def test_every_alert_says_how_bad_it_is_and_what_has_happened() -> None:
 
 
 def test_the_runbook_has_every_alert_and_no_other() -> None:
-    assert re.findall(r"^### (Voxshard\w+)$", MONITORING.read_text(), re.MULTILINE) == list(ALERTS)
+    assert re.findall(r"^## (Voxshard\w+)$", (DOCS / "runbook.md").read_text(), re.MULTILINE) == list(ALERTS)
+
+
+def test_operations_leads_to_the_section_of_every_alert() -> None:
+    led = re.findall(r"\[(Voxshard\w+)\]\(runbook\.md#(\w+)\)", (DOCS / "operations.md").read_text())
+    assert led == [(alert, alert.lower()) for alert in ALERTS]
 
 
 def test_rules_and_panels_ask_for_series_that_there_are() -> None:

@@ -13,6 +13,9 @@ import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings
 
 from cli.doctor.finding import NOTES, Cause
 from cli.supervisor.metrics import SupervisorMetrics
@@ -31,18 +34,20 @@ from worker.metrics import WorkerMetrics
 from worker.pipeline.effects import DecodeKind
 
 ROOT: Final = Path(__file__).parents[3]
-OPERATIONS: Final = ROOT / "docs" / "operations.md"
-PROTOCOL: Final = ROOT / "docs" / "protocol.md"
-ARCHITECTURE: Final = ROOT / "docs" / "architecture.md"
-PAGES: Final = (ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md")))
+DOCS: Final = ROOT / "docs"
+PROTOCOL: Final = DOCS / "protocol.md"
+ARCHITECTURE: Final = DOCS / "architecture.md"
 
 NO_CLOSE: Final = "–"
 NOT_SET: Final = "not set"
 _OWN_SERIES: Final = "asr_"
-_LINK: Final = re.compile(r"\[[^\]]*\]\(([^)#\s]*)(?:#([^)\s]*))?\)")
-_CODE_BLOCK: Final = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
 _MARK: Final = re.compile(r"\*\*(live|rolling)\*\*$")
-_HEADING: Final = re.compile(r"^#+ (.*)$", re.MULTILINE)
+
+GROUPS: Final = [
+    group
+    for group in reversed(Settings.__bases__)
+    if issubclass(group, BaseModel) and group is not BaseSettings
+]
 
 Row = tuple[str, ...]
 
@@ -67,16 +72,6 @@ def table_rows(text: str) -> list[Row]:
     ]
 
 
-def anchor(heading: str) -> str:
-    """The fragment that leads to a heading."""
-    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
-
-
-def anchors(page: Path) -> set[str]:
-    text = _CODE_BLOCK.sub("", page.read_text(encoding="utf-8"))
-    return {anchor(heading) for heading in _HEADING.findall(text)}
-
-
 def exposed(registry: CollectorRegistry) -> set[Row]:
     """Name, type and labels of our own series; each must have a sample, for its labels to be seen."""
     found: set[Row] = set()
@@ -90,7 +85,7 @@ def exposed(registry: CollectorRegistry) -> set[Row]:
 
 
 def documented(heading: str) -> set[Row]:
-    return {row[:3] for row in table_rows(section(OPERATIONS, heading))}
+    return {row[:3] for row in table_rows(section(DOCS / "metrics.md", heading))}
 
 
 def touched_worker_metrics() -> CollectorRegistry:
@@ -138,30 +133,34 @@ def test_error_table_is_the_one_in_the_code() -> None:
         )
         for error in TABLE
     ]
-    assert table_rows(section(OPERATIONS, "## Error table")) == expected
+    assert table_rows(section(DOCS / "errors.md", "## Error table")) == expected
 
 
-def test_settings_table_has_every_setting_with_its_default() -> None:
+@pytest.mark.parametrize("group", GROUPS)
+def test_settings_tables_have_every_setting_with_its_default_and_its_reach(group: type[BaseModel]) -> None:
     expected = [
-        ("--" + name.replace("_", "-"), PREFIX + name.upper(), _shown_default(field.default))
-        for name, field in Settings.model_fields.items()
+        ("--" + name.replace("_", "-"), PREFIX + name.upper(), _shown_default(field.default), _mark(field))
+        for name, field in group.model_fields.items()
     ]
-    rows = table_rows(section(OPERATIONS, "## Settings"))
-    assert [row[:3] for row in rows] == expected
+    rows = table_rows(section(DOCS / "settings.md", f"## {group.__name__}"))
+    assert [(*row[:3], _MARK.findall(row[3])) for row in rows] == expected
     assert all(row[3] for row in rows)
+
+
+def test_no_setting_is_outside_of_the_groups() -> None:
+    assert {name for group in GROUPS for name in group.model_fields} == set(Settings.model_fields)
 
 
 def test_causes_of_the_doctor_are_those_in_the_code() -> None:
     expected = [(cause.value, "note" if cause in NOTES else "problem") for cause in Cause]
-    assert [row[:2] for row in table_rows(section(OPERATIONS, "### What the doctor finds"))] == expected
+    assert [
+        row[:2] for row in table_rows(section(DOCS / "troubleshooting.md", "## What the doctor finds"))
+    ] == expected
 
 
-def test_settings_table_marks_what_a_reload_changes() -> None:
-    marked = {row[0]: _MARK.findall(row[3]) for row in table_rows(section(OPERATIONS, "## Settings"))}
-    for name, field in Settings.model_fields.items():
-        reach = reach_of(field)
-        expected = [] if reach is Reach.RESTART else [reach.value]
-        assert marked["--" + name.replace("_", "-")] == expected, name
+def _mark(field: FieldInfo) -> list[str]:
+    reach = reach_of(field)
+    return [] if reach is Reach.RESTART else [reach.value]
 
 
 def _shown_default(default: Any) -> str:
@@ -171,9 +170,9 @@ def _shown_default(default: Any) -> str:
 @pytest.mark.parametrize(
     ("heading", "registry"),
     [
-        ("### Worker series", touched_worker_metrics()),
-        ("### Gateway series", touched_gateway_metrics()),
-        ("### Supervisor series", touched_supervisor_metrics()),
+        ("## Worker series", touched_worker_metrics()),
+        ("## Gateway series", touched_gateway_metrics()),
+        ("## Supervisor series", touched_supervisor_metrics()),
     ],
 )
 def test_metric_list_is_what_the_process_exposes(heading: str, registry: CollectorRegistry) -> None:
@@ -187,7 +186,7 @@ def test_merged_page_adds_only_the_documented_series() -> None:
     families = text_string_to_metric_families(asyncio.run(view.metrics()).decode())
     added = {(family.name, family.type) for family in families if family.name.startswith(_OWN_SERIES)}
     added -= {(family.name, family.type) for family in _reparsed(own)}
-    assert {row[:2] for row in documented("### Series of the merged page")} == added
+    assert {row[:2] for row in documented("## Series of the merged page")} == added
 
 
 def _reparsed(registry: CollectorRegistry) -> Iterable[Any]:
@@ -250,29 +249,6 @@ def test_engine_of_the_guide_works_as_it_stands(tmp_path: Path, monkeypatch: pyt
     engine = create_engine(load_settings({"engine": "loudness:create"}, environ={}))
     request = TranscribeRequest(np.full(1600, 0.5, np.float32), DecodeKind.FINAL)
     assert asyncio.run(engine.transcribe(request)).text == "loudness 0.500"
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
-def test_relative_links_lead_somewhere(page: Path) -> None:
-    broken = [target for target in _targets(page) if not _leads_somewhere(*target)]
-    assert not broken
-
-
-def _targets(page: Path) -> list[tuple[Path, str]]:
-    """File and fragment of every relative link; an empty fragment is the file as a whole."""
-    text = _CODE_BLOCK.sub("", page.read_text(encoding="utf-8"))
-    links = [link for link in _LINK.findall(text) if "://" not in link[0]]
-    return [(page.parent / path if path else page, fragment) for path, fragment in links]
-
-
-def _leads_somewhere(target: Path, fragment: str) -> bool:
-    return target.exists() and (not fragment or fragment in anchors(target))
-
-
-def test_every_page_of_the_documentation_is_found() -> None:
-    names = {page.name for page in PAGES}
-    assert {"README.md", "CHANGELOG.md", "architecture.md", "protocol.md", "operations.md"} <= names
-    assert any(page.parent.name == "decisions" for page in PAGES)
 
 
 def test_decisions_are_numbered_without_a_gap() -> None:
