@@ -1,6 +1,6 @@
 """The versions that images are built with, from what pip would install now.
 
-pip install --dry-run --ignore-installed --quiet --report - '.[server,cpu]' \\
+pip install --dry-run --ignore-installed --quiet --report - '.[server,cpu,otel]' \\
     | python deploy/docker/pins.py > deploy/docker/cpu.txt
 """
 

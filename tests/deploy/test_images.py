@@ -104,7 +104,9 @@ def test_what_is_copied_is_there_and_sent_to_the_builder() -> None:
         assert any(each == source or each.startswith(f"{source}/") for each in sent), source
 
 
-@pytest.mark.parametrize(("file", "extras"), [("cpu", ("server", "cpu")), ("gpu", ("server", "gpu"))])
+@pytest.mark.parametrize(
+    ("file", "extras"), [("cpu", ("server", "cpu", "otel")), ("gpu", ("server", "gpu", "otel"))]
+)
 def test_every_package_has_a_version_that_fits(file: str, extras: tuple[str, ...]) -> None:
     lines = (ROOT / "deploy" / "docker" / f"{file}.txt").read_text().split()
     pinned = {

@@ -80,6 +80,9 @@ imagePullSecrets: {{- toYaml . | nindent 2 }}
   {{- with .Values.networkPolicy.redis }}
   to: {{- toYaml . | nindent 4 }}
   {{- end }}
+{{- with .Values.networkPolicy.collector }}
+- to: {{- toYaml . | nindent 4 }}
+{{- end }}
 {{- end }}
 
 {{/* Of a ServiceMonitor. */}}
