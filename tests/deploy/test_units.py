@@ -7,10 +7,13 @@ from typing import Final
 
 import pytest
 
+from cli.supervisor.mps_daemon import LOGS_VARIABLE
 from cli.supervisor.ports import needed_ports
+from common.addresses import http_url
 from common.settings import Settings, load_settings
 from tests.deploy.programs import ROOT, program, run
 from tests.deploy.stop_times import longest_stop_s
+from worker.mps_control import PIPES_VARIABLE
 
 UNITS: Final = ROOT / "deploy" / "systemd"
 SERVICES: Final = ("voxshard", "voxshard-mps")
@@ -35,7 +38,8 @@ def instance(number: int) -> Settings:
     """As the process of the unit would read the files and variables that it is given."""
     lines = [
         line.replace("%i", str(number))
-        for source in (*files_of(number), *service("voxshard")["Environment"])
+        # What is in a file wins.
+        for source in (*service("voxshard")["Environment"], *files_of(number))
         for line in source.splitlines()
         if line.startswith("VOXSHARD_")
     ]
@@ -71,6 +75,23 @@ def test_the_unit_starts_serve_and_waits_for_its_word_and_for_its_end() -> None:
     # SIGTERM is for the supervisor alone.
     assert unit["KillMode"] == ["mixed"]
     assert int(unit["TimeoutStopSec"][0]) > longest_stop_s(settings)
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_reload_asks_the_supervisor_of_this_instance(number: int) -> None:
+    [command] = service("voxshard")["ExecReload"]
+    settings = instance(number)
+    told = command.replace("${VOXSHARD_OPS_HOST}", settings.ops_host).replace(
+        "${VOXSHARD_SUPERVISOR_OPS_PORT}", str(settings.supervisor_ops_port)
+    )
+    url = http_url(settings.ops_host, settings.supervisor_ops_port)
+    assert told == f"/opt/voxshard/bin/voxshard reload --supervisor {url}"
+
+
+def test_the_daemon_of_a_card_calls_the_cards_what_its_clients_call_them() -> None:
+    """A worker on cuda:1 would find no card 1 at a daemon that sees one card alone."""
+    variables = {line.split("=", 1)[0] for line in service("voxshard-mps")["Environment"]}
+    assert variables == {PIPES_VARIABLE, LOGS_VARIABLE}
 
 
 def test_the_run_folder_is_one_that_systemd_makes_for_the_user_alone() -> None:
