@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 
 import yaml
@@ -25,10 +27,16 @@ def written() -> dict[str, Any]:
 
 def understood(**more: str) -> dict[str, Service]:
     """All services by name, with these variables besides those that are needed. Raises AssertionError."""
-    done = run("docker-compose", "-f", str(COMPOSE), "config", environ={**GIVEN, **more})
-    assert done.returncode == 0, done.stderr
-    services: dict[str, Service] = yaml.safe_load(done.stdout)["services"]
+    services: dict[str, Service] = config(COMPOSE, {**GIVEN, **more})["services"]
     return services
+
+
+def config(file: Path, variables: Mapping[str, str]) -> dict[str, Any]:
+    """What docker-compose makes of it. Raises AssertionError."""
+    done = run("docker-compose", "-f", str(file), "config", environ=variables)
+    assert done.returncode == 0, done.stderr
+    parsed: dict[str, Any] = yaml.safe_load(done.stdout)
+    return parsed
 
 
 def started_by(profile: str) -> set[str]:
