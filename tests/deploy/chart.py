@@ -23,7 +23,7 @@ NEEDED: Final[Values] = {"redis": {"existingSecret": "redis"}}
 EVERYTHING: Final[Values] = {
     **NEEDED,
     "tenants": {"existingSecret": "tenants"},
-    "settings": {"IDLE_TIMEOUT": "120"},
+    "settings": {"IDLE_TIMEOUT": "120", "OTLP_ENDPOINT": "http://collector:4318"},
     "gateway": {"replicas": 3, "settings": {"TRUSTED_PROXIES": "10.0.0.0/8"}},
     "ingress": {"enabled": True, "host": "asr.example", "tlsSecret": "certificate", "className": "nginx"},
     "engine": {"modelClaim": "models", "model": "/models/Fun-ASR-Nano-2512"},
@@ -32,8 +32,12 @@ EVERYTHING: Final[Values] = {
         "rules": True,
         "prometheusUrl": "http://prometheus.monitoring:9090",
         "labels": {"release": "prometheus"},
+        "dcgm": {"enabled": True},
     },
-    "networkPolicy": {"redis": [{"podSelector": {"matchLabels": {"app": "redis"}}}]},
+    "networkPolicy": {
+        "redis": [{"podSelector": {"matchLabels": {"app": "redis"}}}],
+        "collector": [{"podSelector": {"matchLabels": {"app": "collector"}}}],
+    },
     "pools": [
         {"name": "h200", "capacity": 130, "autoscaling": {"enabled": True, "maxReplicas": 8}},
         {"name": "l4", "replicas": 3, "workers": 1, "capacity": 30, "nodeSelector": {"card": "l4"}},
@@ -59,6 +63,11 @@ def rendered(values: Values) -> list[Resource]:
 
 def of_kind(resources: list[Resource], *kinds: str) -> list[Resource]:
     return [resource for resource in resources if resource["kind"] in kinds]
+
+
+def named(resources: list[Resource], kind: str, name: str) -> Resource:
+    [only] = [each for each in of_kind(resources, kind) if each["metadata"]["name"] == name]
+    return only
 
 
 def pods(resources: list[Resource]) -> list[Resource]:

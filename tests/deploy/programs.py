@@ -15,6 +15,7 @@ _TAKES_AT_MOST_S: Final = 50
 _PACKAGES: Final = {
     "docker-compose": "docker-compose",
     "nginx": "nginx-light",
+    "promtool": "prometheus",
     "systemd-analyze": "systemd",
     "systemd-sysusers": "systemd",
 }

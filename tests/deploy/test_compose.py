@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import tomllib
 from pathlib import Path
 from typing import Final
@@ -27,6 +28,7 @@ from tests.deploy.programs import ROOT, program, run
 from tests.deploy.stop_times import longest_stop_s
 
 AROUND: Final = {"grafana", "nginx", "nginx-config", "prometheus", "redis"}
+EXPORTER: Final = "dcgm-exporter"
 DEFAULTS: Final = Settings()
 _PINNED: Final = re.compile(r"[\w./-]+:[\w.-]+@sha256:[0-9a-f]{64}")
 _SECRET: Final = re.compile("PASSWORD|AUTH|SECRET|TOKEN|KEY|REDIS_URL")
@@ -35,7 +37,7 @@ _SERVER: Final = re.compile(r"server ([\d.]+:\d+) ")
 
 @pytest.mark.parametrize(
     ("profile", "services"),
-    [("cpu", {"cpu"} | AROUND), ("gpu", {"card0"} | AROUND), ("second-card", {"card1"})],
+    [("cpu", {"cpu"} | AROUND), ("gpu", {"card0", EXPORTER} | AROUND), ("second-card", {"card1"})],
 )
 def test_a_profile_starts_what_it_says(profile: str, services: set[str]) -> None:
     assert started_by(profile) == services
@@ -154,8 +156,21 @@ def test_prometheus_is_configured_as_elsewhere() -> None:
     ]
     hosts = [[place["url"].replace("//gateways:", "//127.0.0.1:") for place in each] for each in places]
     assert hosts[0] == hosts[1]
-    # The exporter for cards is not part of it.
-    elsewhere["scrape_configs"] = [
-        job for job in elsewhere["scrape_configs"] if job["job_name"] == "voxshard"
-    ]
+    [found] = here["scrape_configs"][1].pop("dns_sd_configs")
+    assert set(found["names"]) <= understood().keys()
+    assert elsewhere["scrape_configs"][1].pop("file_sd_configs")
     assert here == elsewhere
+
+
+def test_prometheus_takes_the_configuration(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "deploy" / "prometheus" / "rules", tmp_path / "rules")
+    shutil.copy(ROOT / "deploy" / "docker" / "prometheus.yml", tmp_path)
+    checked = run("promtool", "check", "config", str(tmp_path / "prometheus.yml"))
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_the_exporter_sees_every_card_and_is_seen_by_nobody_outside() -> None:
+    exporter = written()["services"][EXPORTER]
+    [devices] = exporter["deploy"]["resources"]["reservations"]["devices"]
+    assert (devices["driver"], devices["count"], devices["capabilities"]) == ("nvidia", "all", ["gpu"])
+    assert "ports" not in exporter

@@ -6,21 +6,25 @@ import re
 from typing import Final
 
 import pytest
+import yaml
 
 from common.settings import Settings
 from tests.deploy.chart import (
     EVERYTHING,
     NAMESPACE,
+    RELEASE,
     VARIANTS,
     Resource,
     Values,
     container,
+    named,
     named_ports,
     of_kind,
     pods,
     rendered,
     settings_of,
 )
+from tests.deploy.programs import ROOT
 from tests.deploy.stop_times import longest_stop_s
 from worker.metrics import WorkerMetrics
 
@@ -143,14 +147,16 @@ def test_policies_open_the_ports_that_others_need() -> None:
             [scraped] = ports
             assert scraped["port"] == DEFAULTS.worker_ops_port
             assert scraped["endPort"] == DEFAULTS.supervisor_ops_port
+        egress = policy["spec"]["egress"]
         assert {"protocol": "TCP", "port": 6379} in [
-            port for rule in policy["spec"]["egress"] for port in rule.get("ports", [])
+            port for rule in egress for port in rule.get("ports", [])
         ]
+        assert {"to": EVERYTHING["networkPolicy"]["collector"]} in egress
 
 
 def test_prometheus_finds_every_process_and_names_it_as_gateways_do() -> None:
     resources = rendered(EVERYTHING)
-    [monitor] = of_kind(resources, "ServiceMonitor")
+    monitor = named(resources, "ServiceMonitor", RELEASE)
     services = [
         service
         for service in of_kind(resources, "Service")
@@ -171,6 +177,17 @@ def test_prometheus_finds_every_process_and_names_it_as_gateways_do() -> None:
             "process": process,
             "voxshard_instance": f"$1:{DEFAULTS.live_port(0)}",
         }
+
+
+def test_prometheus_finds_the_exporter_of_the_cluster_by_the_job_that_it_has_elsewhere() -> None:
+    spec = named(rendered(EVERYTHING), "ServiceMonitor", f"{RELEASE}-dcgm")["spec"]
+    assert spec["namespaceSelector"] == {"matchNames": ["gpu-operator"]}
+    assert spec["selector"] == {"matchLabels": {"app": "nvidia-dcgm-exporter"}}
+    [endpoint] = spec["endpoints"]
+    assert (endpoint["port"], endpoint["interval"]) == ("gpu-metrics", "10s")
+    jobs = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text())["scrape_configs"]
+    [relabeling] = endpoint["relabelings"]
+    assert relabeling["replacement"] in {job["job_name"] for job in jobs}
 
 
 def test_a_pool_grows_by_the_sessions_that_speak() -> None:
