@@ -37,6 +37,7 @@ RULED: Final = (
     "common/*.py",
     "common/registry/announcer.py",
     "common/registry/base.py",
+    "common/setting_groups/*.py",
     *(f"deploy/grafana/{name}.py" for name in ("layout", "queries")),
     *(f"deploy/topology/{name}.py" for name in ("plan", "watch")),
     *(
@@ -50,6 +51,7 @@ RULED: Final = (
     "worker/segment_trace.py",
     "worker/scheduler/decode_queue.py",
     "gateway/access/*.py",
+    "gateway/absence.py",
     "gateway/admission.py",
     "gateway/death.py",
     "gateway/limits_watch.py",
@@ -87,6 +89,11 @@ SHARED: Final = {
     **{
         f"common/{name}.py": ("tests/unit/common/test_settings.py",)
         for name in ("settings_errors", "settings_source")
+    },
+    **{
+        f"common/setting_groups/{path.name}": ("tests/unit/common/test_settings.py",)
+        for path in (ROOT / "common/setting_groups").glob("*.py")
+        if path.stem != "reach"
     },
     **{
         f"common/{name}.py": ("tests/unit/common/test_records.py",)
