@@ -143,9 +143,9 @@ class LiveConnection:
             case Audio(pcm):
                 self._desk.audio(pcm)
             case Commit():
-                self._desk.session.order(Order.COMMIT)
+                self._desk.order(Order.COMMIT)
             case Stop():
-                self._desk.session.order(Order.STOP)
+                self._desk.order(Order.STOP)
             case KeepAlive():
                 pass
             case _:
@@ -192,6 +192,7 @@ class LiveConnection:
             self._fail(error, said=event)
             return
         self._say(event)
+        self._desk.told(event)
         if isinstance(event, Stopped):
             self._finished(event)
 
@@ -275,7 +276,7 @@ class LiveConnection:
     def come_to_rest(self) -> None:
         # Whoever speaks may not have been heard yet.
         if self._state is SessionState.STREAMING and self._desk.session.unsettled:
-            self._desk.session.order(Order.COMMIT)
+            self._desk.order(Order.COMMIT)
 
     def leave(self) -> None:
         self._fail(Restarting())

@@ -11,6 +11,7 @@ from common.audio import samples_to_seconds
 from common.errors import REFUSALS, TABLE, EngineFailed, InternalError, WorkerLost
 from common.metrics import LOOP_LAG_BUCKETS_S, SpanOutcome
 from gateway.host_metrics import HostMetrics
+from gateway.latency_metrics import LatencyMetrics
 from gateway.registry.metrics import SharedMetrics
 from gateway.tenant_metrics import TenantMetrics
 
@@ -127,6 +128,7 @@ class GatewayMetrics:
             "asr_gateway_spans", "Spans for the collector.", ["gateway", "outcome"], registry=registry
         )
         self.hosts = HostMetrics(registry, gateway)
+        self.latency = LatencyMetrics(registry, gateway)
         self.tenants = TenantMetrics(registry, gateway)
         self.shared = SharedMetrics(registry, gateway)
         self._begin_at_zero()

@@ -7,14 +7,16 @@ from dataclasses import replace
 from functools import partial
 
 from common.audio import pcm16_samples
-from common.events import Resume, Resumed, ResumeGrant, SessionOptions, Start, Started, failure
+from common.events import Event, Resume, Resumed, ResumeGrant, SessionOptions, Start, Started, failure
 from gateway.access.doors import Allowance
+from gateway.client_latency import ClientLatency
 from gateway.hold import Beginning
 from gateway.intake import SessionNames
 from gateway.live_services import LiveServices
 from gateway.registry.records import RESUME_WITHIN_S
 from gateway.relay import SessionRelay
 from gateway.resume_tokens import ResumeClaim
+from gateway.session_log import Order
 from gateway.session_seams import SessionClient
 from gateway.session_trace import SessionTrace
 
@@ -30,6 +32,7 @@ class SessionDesk:
         # Of the request that the connection began with.
         self._traceparent = ""
         self._trace: SessionTrace | None = None
+        self._latency = self._fresh_latency()
         # From its beginning to its last event.
         self.running: SessionRelay | None = None
 
@@ -60,6 +63,7 @@ class SessionDesk:
     def _open(self, client: SessionClient, beginning: Beginning, options: SessionOptions) -> None:
         listener = client if self._trace is None else self._trace.listener(client)
         relay = SessionRelay(beginning, options, listener, self._services.relay)
+        self._latency = self._fresh_latency()
         relay.start()
         self.running = relay
         self._services.sessions.started(relay.id, client)
@@ -69,6 +73,21 @@ class SessionDesk:
         if pcm:
             self._allowance.hear(pcm16_samples(pcm))
             self.session.audio(pcm)
+            self._latency.heard(self._heard, self.session.checkpoint.audio_from)
+
+    def order(self, order: Order) -> None:
+        self._latency.ordered(self._heard)
+        self.session.order(order)
+
+    def told(self, event: Event) -> None:
+        """The client of the running session, if it still is, has been told so."""
+        if self.running is not None:
+            self._latency.told(event)
+
+    @property
+    def _heard(self) -> int:
+        """One past the newest sample of the session."""
+        return self.session.checkpoint.audio_from + self.session.unsettled
 
     def greeting(self) -> Started | Resumed:
         """What the client is told once a worker has the session."""
@@ -103,6 +122,9 @@ class SessionDesk:
         if self.running is not None:
             self._services.metrics.lost(reason, self.running.unsettled)
         self.end(reason)
+
+    def _fresh_latency(self) -> ClientLatency:
+        return ClientLatency(self._services.metrics.latency, self._services.clock)
 
     def _new(self) -> Beginning:
         name = self._names.next_id

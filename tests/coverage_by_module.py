@@ -53,6 +53,7 @@ RULED: Final = (
     "gateway/access/*.py",
     "gateway/absence.py",
     "gateway/admission.py",
+    "gateway/client_latency.py",
     "gateway/death.py",
     "gateway/limits_watch.py",
     "gateway/lost_workers.py",

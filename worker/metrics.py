@@ -51,8 +51,7 @@ class WorkerMetrics:
             buckets=LATENCY_BUCKETS_S,
             registry=registry,
         )
-        self._first_partial = self._histogram("asr_first_partial_seconds", "Speech start to first text.")
-        self._final_latency = self._histogram("asr_final_latency_seconds", "Endpoint to final sent.")
+        self._final_wait = self._histogram("asr_final_wait_seconds", "Endpoint to final sent.")
         self._lag = Gauge(
             "asr_worker_lag_seconds", "Age of the oldest unheard audio.", ["worker"], registry=registry
         )
@@ -164,11 +163,8 @@ class WorkerMetrics:
     def stage(self, stage: str, seconds: float) -> None:
         self._stages.labels(self._worker, stage).observe(seconds)
 
-    def first_partial(self, seconds: float) -> None:
-        self._first_partial.labels(self._worker).observe(seconds)
-
-    def final(self, seconds: float) -> None:
-        self._final_latency.labels(self._worker).observe(seconds)
+    def final_wait(self, seconds: float) -> None:
+        self._final_wait.labels(self._worker).observe(seconds)
 
     def lag(self, seconds: float) -> None:
         self._lag.labels(self._worker).set(seconds)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from common.arrivals import Arrivals
 from common.audio import seconds_to_samples
 from common.clock import Clock
 from common.events import Committed, EndpointReason, Partial, SpeechStarted, Stopped
 from common.events import Final as FinalEvent
-from worker.arrivals import Arrivals
 from worker.metrics import WorkerMetrics
 from worker.segment_trace import UNTRACED, Trace
 
@@ -43,13 +43,12 @@ class SessionMeter:
 
 
 class SessionTiming:
-    """Latencies of one session, from the arrival of the audio to the sending of the text."""
+    """How long the text of one session takes in this worker; gateways measure what its client waits for."""
 
     def __init__(self, metrics: WorkerMetrics, clock: Clock) -> None:
         self._metrics = metrics
         self._clock = clock
         self._arrivals = Arrivals()
-        self._starts: dict[int, int] = {}
         self._final_asked_at: dict[int, float] = {}
         self._marked_at = 0.0
         self.trace: Trace = UNTRACED
@@ -68,19 +67,14 @@ class SessionTiming:
         self._arrivals.trim(before)
 
     def age_of(self, sample: int) -> float:
-        arrived = self._arrivals.time_of(sample)
-        return 0.0 if arrived is None else max(0.0, self._clock.now() - arrived)
+        return self._arrivals.age_of(sample, self._clock.now())
 
     def observe(self, event: SpeechStarted | Partial | FinalEvent | Committed | Stopped) -> None:
         match event:
             case SpeechStarted():
-                self._starts[event.segment] = event.start
                 self.trace.opened(event.segment, self.age_of(event.start))
-            case Partial() if event.text and event.segment in self._starts:
-                self._metrics.first_partial(self.age_of(self._starts.pop(event.segment)))
             case FinalEvent():
-                self._starts.pop(event.segment, None)
-                self._metrics.final(self._since_endpoint(event))
+                self._metrics.final_wait(self._since_endpoint(event))
                 self._final_asked_at.pop(event.segment, None)
                 self.trace.locked(event)
 

@@ -64,8 +64,14 @@ _LATENCY: Final = Row(
         Panel(
             "Final",
             "s",
-            "From the endpoint (or STOP) to the sending of the locked text.",
-            quantiles("asr_final_latency_seconds"),
+            "p95, by what ended the sentence: from the last sound, or from COMMIT or STOP, to its text.",
+            (Query(quantile(0.95, "asr_final_latency_seconds", "reason"), "{{reason}}"),),
+        ),
+        Panel(
+            "Final, from the endpoint",
+            "s",
+            "The part of it that workers can be late by: without the silence that ends a sentence.",
+            quantiles("asr_final_wait_seconds"),
         ),
         Panel(
             "First partial",

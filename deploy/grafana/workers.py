@@ -72,10 +72,10 @@ _CARDS: Final = Row(
             ),
         ),
         Panel(
-            "Final",
+            "Final, from the endpoint",
             "s",
-            "p95 from the endpoint to the sending of the locked text.",
-            (Query(quantile(0.95, "asr_final_latency_seconds", of_card=True), "{{host}} {{gpu}}"),),
+            "p95, to the sending of the locked text.",
+            (Query(quantile(0.95, "asr_final_wait_seconds", of_card=True), "{{host}} {{gpu}}"),),
         ),
         Panel(
             "Under MPS",

@@ -14,8 +14,14 @@ _ANSWER_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Series:
+    """`timed`: values and the Unix times that they are filed under, in seconds."""
+
     labels: dict[str, str]
-    values: list[float]
+    timed: list[tuple[float, float]]
+
+    @property
+    def values(self) -> list[float]:
+        return [value for _, value in self.timed]
 
 
 class Prometheus:
@@ -35,7 +41,11 @@ class Prometheus:
         rows = self._get("query_range", query=expr, start=str(now - seconds), end=str(now), step="1")[
             "result"
         ]
-        return [Series(row["metric"], [float(value) for _, value in row["values"]]) for row in rows]
+        return _series(rows)
+
+    def samples(self, selector: str) -> list[Series]:
+        """Of a range selector: each scrape that there was."""
+        return _series(self._get("query", query=selector)["result"])
 
     def all_up(self, count: int) -> bool:
         """So many targets are known, and all have answered."""
@@ -46,3 +56,7 @@ class Prometheus:
         answer = fetch_json(f"{self._url}/api/v1/{path}?{urlencode(parameters)}", _ANSWER_S)
         assert answer["status"] == "success", answer
         return answer["data"]
+
+
+def _series(rows: list[dict[str, Any]]) -> list[Series]:
+    return [Series(row["metric"], [(at, float(value)) for at, value in row["values"]]) for row in rows]

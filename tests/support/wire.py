@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import json
+import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -216,10 +217,18 @@ async def wire_client(
     headers: Mapping[str, str] | None = None,
     ping_interval_s: float = 20,
     tls: ssl.SSLContext | None = None,
+    over: socket.socket | None = None,
 ) -> AsyncIterator[WireClient]:
-    """All that comes is taken from the socket at once, read or not. `tls` for `wss://`."""
+    """All that comes is taken from the socket at once, read or not. `tls` for `wss://`; `over`: a socket
+    that is connected."""
     async with connect(
-        url, additional_headers=headers, max_queue=None, ping_interval=ping_interval_s, proxy=None, ssl=tls
+        url,
+        additional_headers=headers,
+        max_queue=None,
+        ping_interval=ping_interval_s,
+        proxy=None,
+        ssl=tls,
+        sock=over,
     ) as connection:
         yield WireClient(connection)
 

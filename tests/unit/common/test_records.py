@@ -24,7 +24,7 @@ from common.events import (
     Settled,
     Word,
 )
-from common.metrics import LAG_BUCKETS_S, LATENCY_BUCKETS_S
+from common.metrics import FINAL_BUCKETS_S, LAG_BUCKETS_S, LATENCY_BUCKETS_S
 from tests.support.clock import ManualClock
 
 
@@ -84,7 +84,7 @@ def test_manual_clock_moves_only_when_told_and_only_forward() -> None:
         clock.advance(-1)
 
 
-@pytest.mark.parametrize("buckets", [LATENCY_BUCKETS_S, LAG_BUCKETS_S])
+@pytest.mark.parametrize("buckets", [LATENCY_BUCKETS_S, FINAL_BUCKETS_S, LAG_BUCKETS_S])
 def test_bucket_edges_rise(buckets: tuple[float, ...]) -> None:
     assert all(earlier < later for earlier, later in pairwise(buckets))
 

@@ -1,4 +1,4 @@
-"""What is counted of sessions that a gateway gives up; real clients test what they see of it."""
+"""What is measured of sessions, and counted of those that are given up; real clients test what they see."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from common.errors import EngineFailed, InternalError, WorkerLost
-from common.events import Failed, SessionOptions
+from common.events import EndpointReason, Failed, SessionOptions
+from common.events import Final as FinalEvent
 from gateway.access.doors import Unlimited
 from gateway.hold import Registry
 from gateway.limits_watch import TimeLimits
@@ -27,7 +28,8 @@ class Rig:
     """A client in a session with a worker that is the test."""
 
     def __init__(self) -> None:
-        clock, self.metrics = ManualClock(), GatewayMetrics("0")
+        self.clock, self.metrics = ManualClock(), GatewayMetrics("0")
+        clock = self.clock
         registry = Registry(Pins(), Records())
         relay = RelayServices(Workers("0"), registry, self.metrics, clock, 60, lambda: None)
         tokens = ResumeTokens(lambda: ["seed"], clock.now)
@@ -72,3 +74,25 @@ def test_a_client_that_leaves_loses_nothing() -> None:
     rig = Rig()
     rig.live.closed(1001)
     assert {rig.lost_s(error.code) for error in (EngineFailed, WorkerLost, InternalError)} == {0}
+
+
+@pytest.mark.parametrize(("reason", "waited_s"), [(EndpointReason.SILENCE, 3.0), (EndpointReason.STOP, 1.0)])
+def test_a_final_is_waited_for_since_the_last_sound_or_the_order_came(
+    reason: EndpointReason, waited_s: float
+) -> None:
+    rig = Rig()
+    rig.clock.advance(2)
+    rig.live.binary(HALF_A_SECOND)
+    rig.live.text("STOP")
+    rig.clock.advance(1)
+    rig.live.event(FinalEvent(0, "ever", 0, 8_000, 16_000, reason))
+    labels = {"gateway": "0", "reason": reason.value}
+    assert rig.metrics.registry.get_sample_value("asr_final_latency_seconds_sum", labels) == waited_s
+
+
+def test_a_client_that_has_left_is_told_nothing() -> None:
+    rig = Rig()
+    rig.live.closed(1001)
+    rig.live.event(FinalEvent(0, "ever", 0, 8_000, 8_000, EndpointReason.SILENCE))
+    labels = {"gateway": "0", "reason": "silence"}
+    assert rig.metrics.registry.get_sample_value("asr_final_latency_seconds_count", labels) == 0

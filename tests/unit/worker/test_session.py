@@ -212,7 +212,7 @@ def test_audio_and_latency_are_measured() -> None:
     rig.scheduler.answer("ever")
     assert rig.metric("asr_audio_received_seconds_total") == pytest.approx(1.0)
     assert rig.metric("asr_audio_finalized_seconds_total") == 1.0
-    assert rig.metric("asr_final_latency_seconds_sum") == 0.5
+    assert rig.metric("asr_final_wait_seconds_sum") == 0.5
 
 
 @pytest.mark.parametrize(("cap_ms", "longest_ms"), [(None, 6_000), (2_000, 2_000)])

@@ -5,7 +5,7 @@ from typing import Final
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.events import Committed, EndpointReason, Partial, SpeechStarted
+from common.events import Committed, EndpointReason
 from common.events import Final as FinalEvent
 from tests.support.clock import ManualClock
 from worker.metrics import WorkerMetrics
@@ -66,32 +66,12 @@ def test_the_age_of_a_sample_is_the_time_since_its_frame_came() -> None:
     assert rig.timing.age_of(0) == 1.0
 
 
-def test_first_text_is_timed_from_the_start_of_its_segment_and_once() -> None:
-    rig = Rig()
-    rig.arrive(100, 200)
-    rig.timing.observe(SpeechStarted(0, 100))
-    rig.timing.observe(Partial(0, 1, "", 100, 150))
-    assert rig.seen("asr_first_partial_seconds") == (0, 0)
-    rig.timing.observe(Partial(0, 2, "ever", 100, 200))
-    rig.timing.observe(Partial(0, 3, "ever tried", 100, 200))
-    assert rig.seen("asr_first_partial_seconds") == (1, 1.0)
-
-
-def test_a_segment_without_a_partial_has_no_first_text() -> None:
-    rig = Rig()
-    rig.arrive(200)
-    rig.timing.observe(SpeechStarted(0, 100))
-    rig.timing.observe(final(EndpointReason.SILENCE))
-    rig.timing.observe(Partial(0, 1, "late", 100, 200))
-    assert rig.seen("asr_first_partial_seconds") == (0, 0)
-
-
 def test_a_final_is_timed_from_the_arrival_of_the_audio_that_ended_it() -> None:
     rig = Rig()
     rig.arrive(100, 200, 300)
     rig.timing.observe(final(EndpointReason.SILENCE, endpoint=200))
     rig.timing.observe(final(EndpointReason.SILENCE, endpoint=201))
-    assert rig.seen("asr_final_latency_seconds") == (2, 2.0 + 1.0)
+    assert rig.seen("asr_final_wait_seconds") == (2, 2.0 + 1.0)
 
 
 def test_a_cut_is_timed_from_its_decision_not_from_its_place() -> None:
@@ -101,7 +81,7 @@ def test_a_cut_is_timed_from_its_decision_not_from_its_place() -> None:
     rig.timing.final_asked(0)
     rig.clock.advance(0.25)
     rig.timing.observe(final(EndpointReason.MAX_LENGTH, endpoint=100))
-    assert rig.seen("asr_final_latency_seconds") == (1, 0.25)
+    assert rig.seen("asr_final_wait_seconds") == (1, 0.25)
 
 
 def test_a_final_that_was_ordered_is_timed_from_the_order() -> None:
@@ -111,10 +91,10 @@ def test_a_final_that_was_ordered_is_timed_from_the_order() -> None:
     rig.clock.advance(0.5)
     rig.timing.observe(final(EndpointReason.COMMIT))
     rig.timing.observe(final(EndpointReason.STOP))
-    assert rig.seen("asr_final_latency_seconds") == (2, 1.0)
+    assert rig.seen("asr_final_wait_seconds") == (2, 1.0)
 
 
 def test_other_events_are_not_timed() -> None:
     rig = Rig()
     rig.timing.observe(Committed(100))
-    assert rig.seen("asr_first_partial_seconds") == rig.seen("asr_final_latency_seconds") == (0, 0)
+    assert rig.seen("asr_final_wait_seconds") == (0, 0)

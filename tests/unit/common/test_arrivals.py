@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.arrivals import Arrivals
+from common.arrivals import Arrivals
 
 
 def arrivals() -> Arrivals:
@@ -18,12 +18,23 @@ def test_a_sample_came_with_the_frame_that_holds_it() -> None:
     assert [arrivals().time_of(sample) for sample in (0, 99, 100, 199, 200, 299)] == [10, 10, 11, 11, 12, 12]
 
 
+def test_a_frame_without_samples_changes_nothing() -> None:
+    heard = arrivals()
+    heard.add(300, 99.0)
+    assert heard.time_of(299) == 12.0
+
+
 def test_a_sample_not_yet_there_has_the_last_known_time() -> None:
     assert arrivals().time_of(300) == arrivals().time_of(10**9) == 12.0
 
 
 def test_before_any_frame_there_is_no_time() -> None:
     assert Arrivals().time_of(0) is None
+    assert Arrivals().age_of(0, 13.0) == 0.0
+
+
+def test_a_sample_is_as_old_as_its_frame_and_never_from_the_future() -> None:
+    assert [arrivals().age_of(sample, 11.5) for sample in (0, 100, 200)] == [1.5, 0.5, 0.0]
 
 
 def test_trimming_forgets_frames_that_ended_before() -> None:

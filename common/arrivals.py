@@ -1,4 +1,4 @@
-"""When did a sample reach this worker? Latencies are measured from there."""
+"""When did a sample reach this process? Latencies are measured from there."""
 
 from __future__ import annotations
 
@@ -25,6 +25,11 @@ class Arrivals:
             return None
         index = bisect_left(self._ends, sample + 1)
         return self._times[min(index, len(self._times) - 1)]
+
+    def age_of(self, sample: int, now: float) -> float:
+        """How long ago that was, in seconds; 0 before any frame."""
+        arrived = self.time_of(sample)
+        return 0.0 if arrived is None else max(0.0, now - arrived)
 
     def trim(self, before: int) -> None:
         """Forget frames that end before the sample `before`."""
