@@ -33,10 +33,12 @@ from cli.supervisor.ports import check_ports, needed_ports
 from cli.supervisor.reload import Reloader
 from cli.supervisor.run_dir import NOTIFY_NAME, open_run_dir, with_seed, write_settings
 from cli.supervisor.supervisor import Supervisor
+from cli.supervisor.watchdog import keep_turning, told_every_s
 from common.addresses import http_url, reachable_host
 from common.advertise import NoAdvertiseHost, with_advertise_host
 from common.clock import MonotonicClock
 from common.logs import configure_logs
+from common.loop_health import LoopHealth
 from common.notify import notify_ready
 from common.ops_server import OpsPortTaken, OpsServer, json_reply
 from common.process import BOOT_FAILED, wait_for_stop_signal
@@ -98,21 +100,27 @@ async def _run(
         environ = child_environ(os.environ, notify.path, sys.path, os.getcwd())
         if daemon is not None:
             environ[PIPES_VARIABLE] = str(daemon.pipes)
-        around = Surroundings(environ, notify, metrics, ends, clock, settings.boot_timeout, gate=gate)
+        limits = (settings.boot_timeout, settings.hang_timeout)
+        around = Surroundings(environ, notify, metrics, ends, clock, *limits, gate)
         specs = plan_children(settings, write_settings(settings, run_dir), os.getpid())
         supervisor = Supervisor([Keeper(spec, around) for spec in specs], lambda: _announce(settings))
         card = CardKeeper(daemon, gate, metrics, clock) if daemon is not None else None
-        answers = routes(supervisor, metrics, ends) | {"/reloads": lambda: json_reply(reloader.view)}
+        health = LoopHealth(clock, told_every_s(os.environ, os.getpid()))
+        answers = routes(supervisor, metrics, ends, health) | {"/reloads": lambda: json_reply(reloader.view)}
         ops = OpsServer(settings.ops_host, settings.supervisor_ops_port, answers)
         ops.start()
         try:
-            return await _run_until_signal(supervisor, card, reloader, told)
+            return await _run_until_signal(supervisor, card, reloader, health, told)
         finally:
             ops.close()
 
 
 async def _run_until_signal(
-    supervisor: Supervisor, card: CardKeeper | None, reloader: Reloader, told: Told
+    supervisor: Supervisor,
+    card: CardKeeper | None,
+    reloader: Reloader,
+    health: LoopHealth,
+    told: Told,
 ) -> Halt | None:
     async def stop_at_signal() -> None:
         supervisor.stop(stop_orders(reloader.running, await told))
@@ -126,6 +134,7 @@ async def _run_until_signal(
 
     async with asyncio.TaskGroup() as tasks:
         beside = [
+            tasks.create_task(keep_turning(health), name="health"),
             tasks.create_task(stop_at_signal(), name="signals"),
             tasks.create_task(keep_card(), name="card"),
             tasks.create_task(obey_hang_ups(reloader.reload, supervisor.stop), name="hang-ups"),

@@ -17,6 +17,7 @@ from common.clock import MonotonicClock, UnixClock
 from common.end_notice import IS_GIVEN
 from common.identity import instance_name, member_id
 from common.logs import configure_logs
+from common.loop_health import LoopHealth
 from common.notify import notify_ready
 from common.ops_server import OpsPortTaken, OpsServer, Reply, json_reply, metrics_reply, ready_reply
 from common.process import BOOT_FAILED, wait_for_stop_signal
@@ -65,6 +66,7 @@ class GatewayProcess:
         self._file = file
         self._index = index
         self._clock = MonotonicClock()
+        self._health = LoopHealth(self._clock)
         self._name = member_id(settings, index)
         self._metrics = GatewayMetrics(self._name)
         self._sessions = LiveSessions(self._metrics)
@@ -167,6 +169,7 @@ class GatewayProcess:
             due = self._clock.now() + LIMITS_CHECK_S
             await asyncio.sleep(LIMITS_CHECK_S)
             self._metrics.loop_lag(self._clock.now() - due)
+            self._health.turned()
             await self._sessions.check_limits(self._clock.now())
             self._doors.refresh()
             if self._file is not None and self._file.changed():
@@ -217,7 +220,7 @@ class GatewayProcess:
             self._settings.gateway_ops_port + self._index,
             {
                 "/metrics": lambda: metrics_reply(self._metrics.registry),
-                "/healthz": lambda: json_reply({"status": "ok"}),
+                "/healthz": self._health.reply,
                 "/readyz": self._ready_reply,
                 "/status": lambda: json_reply(self._row()),
                 "/targets": lambda: json_reply([*own_targets, *self._neighbours.targets()]),

@@ -94,7 +94,7 @@ SHARED: Final = {
     **{
         f"common/setting_groups/{path.name}": ("tests/unit/common/test_settings.py",)
         for path in (ROOT / "common/setting_groups").glob("*.py")
-        if path.stem != "reach"
+        if path.stem not in {"checked", "reach"}
     },
     **{
         f"common/{name}.py": ("tests/unit/common/test_records.py",)

@@ -21,6 +21,7 @@ from common.identity import failure_domain, member_id, ops_url
 from common.link import LINK_VERSION, Hello, Load
 from common.link_transport import LinkTransport
 from common.logs import configure_logs
+from common.loop_health import LoopHealth
 from common.notify import notify_ready
 from common.ops_server import OpsServer, json_reply, metrics_reply, ready_reply
 from common.process import BOOT_FAILED, CARD_LOST, wait_for_stop_signal
@@ -79,6 +80,7 @@ class WorkerProcess:
         self._incarnation = incarnation
         self._engine = engine
         self._clock = clock = MonotonicClock()
+        self._health = LoopHealth(clock)
         self._name = member_id(settings, index)
         self._metrics = WorkerMetrics(self._name)
         # The limit that is kept, or what was measured; else nobody knows.
@@ -141,6 +143,7 @@ class WorkerProcess:
     async def _boot(self) -> OpsServer:
         try:
             await self._engine.start()
+            self._health.turned()
             device = self._engine.capabilities.device
             self._gpu = gpu_name(device)
             card = card_of(device)
@@ -161,7 +164,7 @@ class WorkerProcess:
             self._settings.worker_ops_port + self._index,
             {
                 "/metrics": lambda: metrics_reply(self._metrics.registry),
-                "/healthz": lambda: json_reply({"status": "ok"}),
+                "/healthz": self._health.reply,
                 "/readyz": lambda: ready_reply(self._ready, "" if self._ready else "not ready"),
                 "/sessions": lambda: json_reply({"sessions": self._table.ids()}),
             },
@@ -239,6 +242,7 @@ class WorkerProcess:
             due = self._clock.now() + HEARTBEAT_S
             await asyncio.sleep(HEARTBEAT_S)
             self._metrics.loop_lag(self._clock.now() - due)
+            self._health.turned()
             self._engine.check()
             if self._file is not None and self._file.changed():
                 self._take_over(self._file.settings)

@@ -1,18 +1,20 @@
-"""Keeps one child running: starts it, waits for its READY=1, starts it again when it dies."""
+"""Keeps one child running: starts it, waits for its READY=1, starts it again when it dies or hangs."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass, field
+from functools import partial
 
 from cli.supervisor.child import QUICKLY, ChildProcess, ChildSpec, Role, StopOrder, start_child
-from cli.supervisor.ends import EndBook, ended_by_itself
+from cli.supervisor.ends import EndBook, Exit, exited, hung
 from cli.supervisor.gate import Gate, Visit
 from cli.supervisor.metrics import RestartCause, SupervisorMetrics
 from cli.supervisor.notify_socket import NotifySocket
-from cli.supervisor.policy import ChildLife, ChildState, Decision, Halt, describe_exit
+from cli.supervisor.policy import ChildLife, ChildState, Decision, Halt
+from cli.supervisor.watchdog import wait_hung
 from common.clock import Clock
 from common.process import CARD_LOST
 
@@ -21,7 +23,8 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What all keepers share. `boot_limit_s`: start to READY=1. `gate`: of the card, which workers pass."""
+    """What all keepers share. `boot_limit_s`: start to READY=1. `hang_limit_s`: without a word from then on;
+    0: as long as it likes. `gate`: of the card, which workers pass."""
 
     environ: Mapping[str, str]
     notify: NotifySocket
@@ -29,22 +32,20 @@ class Surroundings:
     ends: EndBook
     clock: Clock
     boot_limit_s: float
+    hang_limit_s: float = 0.0
     gate: Gate = field(default_factory=Gate)
 
 
 @dataclass(frozen=True, slots=True)
 class _End:
-    """`how` completes "worker-0 ...". `told`: as it was told to. `recalled`: the supervisor wanted it,
-    to have its card free."""
+    """`recalled`: the supervisor wanted it, to have its card free."""
 
-    how: str
-    by_itself: bool = True
-    told: bool = False
+    exit: Exit
     recalled: bool = False
 
     @property
     def cause(self) -> RestartCause:
-        return RestartCause.TOLD if self.told or self.recalled else RestartCause.DIED
+        return RestartCause.TOLD if self.exit.code == 0 or self.recalled else RestartCause.DIED
 
 
 class Keeper:
@@ -88,7 +89,7 @@ class Keeper:
                 decision = self._decide(end := await self._run_on_card())
                 if isinstance(decision, Halt):
                     return decision
-                log.warning("child died", extra={"child": self.spec.name, "how": end.how})
+                log.warning("child died", extra={"child": self.spec.name, "how": end.exit.how})
                 await asyncio.sleep(decision.after_s)
                 self._count_restart(end.cause)
         finally:
@@ -98,7 +99,7 @@ class Keeper:
     def _decide(self, end: _End) -> Decision:
         if end.recalled:
             return self._life.recalled()
-        return self._life.exited(end.how, self._surroundings.clock.now(), by_itself=end.by_itself)
+        return self._life.exited(end.exit.how, self._surroundings.clock.now(), by_itself=end.exit.by_itself)
 
     async def _run_on_card(self) -> _End:
         visit = await self._gate.enter()
@@ -116,16 +117,16 @@ class Keeper:
             process = await start_child(argv, self._surroundings.environ)
         except OSError as error:
             ends.ended(incarnation, None)
-            return _End(f"could not be started ({error.strerror})")
+            return _End(Exit(None, f"could not be started ({error.strerror})"))
         self._process = process
         visit.began(process.kill)
         log.info("child started", extra={"child": self.spec.name, "child_pid": process.pid})
         try:
-            code = await self._watch(process)
+            end = await self._watch(process)
             # At once: there may be sessions that wait for it.
-            ends.ended(incarnation, code, self._gate.fault if code == CARD_LOST else "")
-            self._gate.ended(visit, code)
-            return replace(self._end(code), recalled=visit.recalled)
+            ends.ended(incarnation, end, self._gate.fault if end.code == CARD_LOST else "")
+            self._gate.ended(visit, end.code)
+            return _End(end, visit.recalled)
         finally:
             await process.end(self._stop_order.grace_s, self._stop_order.signal)
             ends.ended(incarnation, None)
@@ -133,33 +134,22 @@ class Keeper:
             self._surroundings.notify.forget(process.pid)
             log.info("child gone", extra={"child": self.spec.name, "child_pid": process.pid})
 
-    async def _watch(self, process: ChildProcess) -> int | None:
-        """Its exit code; None if it did not become ready in time."""
+    async def _watch(self, process: ChildProcess) -> Exit:
+        around = self._surroundings
         try:
-            async with asyncio.timeout(self._surroundings.boot_limit_s):
-                await self._ready_or_exited(process)
+            async with asyncio.timeout(around.boot_limit_s):
+                await _either(process, around.notify.wait_ready(process.pid))
         except TimeoutError:
-            return None
-        if self._surroundings.notify.is_ready(process.pid):
+            return Exit(None, f"was not ready within {around.boot_limit_s:g} s")
+        if around.notify.is_ready(process.pid):
             self._note_ready(process)
-        return await process.wait()
-
-    def _end(self, code: int | None) -> _End:
-        if code is None:
-            return _End(f"was not ready within {self._surroundings.boot_limit_s:g} s")
-        return _End(describe_exit(code), ended_by_itself(code), told=code == 0)
-
-    async def _ready_or_exited(self, process: ChildProcess) -> None:
-        waits = [
-            asyncio.create_task(self._surroundings.notify.wait_ready(process.pid)),
-            asyncio.create_task(process.wait()),
-        ]
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
-            await asyncio.gather(*waits, return_exceptions=True)
+            if around.hang_limit_s:
+                has_spoken = partial(around.notify.has_spoken, process.pid)
+                await _either(process, wait_hung(has_spoken, around.hang_limit_s))
+                if not process.has_ended:
+                    process.kill()
+                    return hung(await process.wait(), around.hang_limit_s)
+        return exited(await process.wait())
 
     def _note_ready(self, process: ChildProcess) -> None:
         self._life.said_ready(self._surroundings.clock.now())
@@ -170,3 +160,14 @@ class Keeper:
         self._life.restarted()
         self.restarts += 1
         self._surroundings.metrics.restarted(self.spec.role, cause)
+
+
+async def _either(process: ChildProcess, other: Coroutine[None, None, None]) -> None:
+    """Until the process has exited, or the other is done."""
+    waits = [asyncio.create_task(other), asyncio.create_task(process.wait())]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""Where children say that they are ready: the receiving end of sd_notify(3)."""
+"""Where children say that they are ready, and then that they work: the receiving end of sd_notify(3)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import logging
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -16,33 +17,61 @@ log = logging.getLogger(__name__)
 _MAX_PIDS: Final = 1_024
 
 
+@dataclass(frozen=True, slots=True)
+class Message:
+    """READY=1, or WATCHDOG=1 alone."""
+
+    pid: int
+    ready: bool
+
+
+@dataclass(slots=True)
+class _Heard:
+    """Of one pid. `lately`: since somebody asked."""
+
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
+    lately: bool = False
+
+
 class NotifySocket:
-    """Remembers which pids said READY=1, until they are forgotten.
+    """Remembers what pids said, until they are forgotten.
 
     By pid and not by callback, because a quick child can speak before its starter has learnt its pid.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._ready: dict[int, asyncio.Event] = {}
+        self._heard: dict[int, _Heard] = {}
 
     async def wait_ready(self, pid: int) -> None:
-        await self._ready.setdefault(pid, asyncio.Event()).wait()
+        await self._heard.setdefault(pid, _Heard()).ready.wait()
 
     def is_ready(self, pid: int) -> bool:
-        return pid in self._ready and self._ready[pid].is_set()
+        return pid in self._heard and self._heard[pid].ready.is_set()
+
+    def has_spoken(self, pid: int) -> bool:
+        """Since this was asked last."""
+        heard = self._heard.get(pid)
+        if heard is None:
+            return False
+        lately, heard.lately = heard.lately, False
+        return lately
 
     def forget(self, pid: int) -> None:
-        self._ready.pop(pid, None)
+        self._heard.pop(pid, None)
 
     def received(self, datagram: bytes) -> None:
-        pid = ready_pid(datagram)
-        if pid is None:
+        message = parsed(datagram)
+        # Who was never ready need not be remembered for being there.
+        if message is None or not (message.ready or message.pid in self._heard):
             return
-        if pid not in self._ready and len(self._ready) >= _MAX_PIDS:
-            log.warning("ready message dropped: too many unknown pids", extra={"child_pid": pid})
+        if message.pid not in self._heard and len(self._heard) >= _MAX_PIDS:
+            log.warning("ready message dropped: too many unknown pids", extra={"child_pid": message.pid})
             return
-        self._ready.setdefault(pid, asyncio.Event()).set()
+        heard = self._heard.setdefault(message.pid, _Heard())
+        heard.lately = True
+        if message.ready:
+            heard.ready.set()
 
 
 @asynccontextmanager
@@ -58,12 +87,14 @@ async def open_notify_socket(path: Path) -> AsyncIterator[NotifySocket]:
         transport.close()
 
 
-def ready_pid(datagram: bytes) -> int | None:
-    """The pid of `READY=1\\nMAINPID=<pid>`; None for any other message."""
+def parsed(datagram: bytes) -> Message | None:
+    """`READY=1\\nMAINPID=<pid>` or `WATCHDOG=1\\nMAINPID=<pid>`; None for any other message."""
     lines = datagram.decode("ascii", "replace").splitlines()
     fields = dict(line.split("=", 1) for line in lines if "=" in line)
-    pid = fields.get("MAINPID", "")
-    return int(pid) if fields.get("READY") == "1" and pid.isascii() and pid.isdigit() else None
+    pid, ready = fields.get("MAINPID", ""), fields.get("READY") == "1"
+    if not (ready or fields.get("WATCHDOG") == "1") or not (pid.isascii() and pid.isdigit()):
+        return None
+    return Message(int(pid), ready)
 
 
 class _Receiver(asyncio.DatagramProtocol):

@@ -7,6 +7,7 @@ import msgspec
 from cli.supervisor.ends import EndBook
 from cli.supervisor.metrics import SupervisorMetrics
 from cli.supervisor.supervisor import Supervisor
+from common.loop_health import LoopHealth
 from common.ops_server import Reply, Route, json_reply, metrics_reply, ready_reply
 
 
@@ -21,10 +22,12 @@ class ChildView(msgspec.Struct, frozen=True):
     restarts: int
 
 
-def routes(supervisor: Supervisor, metrics: SupervisorMetrics, ends: EndBook) -> dict[str, Route]:
+def routes(
+    supervisor: Supervisor, metrics: SupervisorMetrics, ends: EndBook, health: LoopHealth
+) -> dict[str, Route]:
     metrics.count_children(supervisor.count)
     return {
-        "/healthz": lambda: json_reply({"status": "ok"}),
+        "/healthz": health.reply,
         "/readyz": lambda: _ready(supervisor),
         "/metrics": lambda: metrics_reply(metrics.registry),
         "/children": lambda: json_reply({"children": children(supervisor)}),

@@ -18,3 +18,14 @@ def checked_by(check: Callable[[str], object]) -> AfterValidator:
         return text
 
     return AfterValidator(checked)
+
+
+def off_or_from(least: float) -> AfterValidator:
+    """Numbers from `least` on; 0 turns it off."""
+
+    def checked(number: float) -> float:
+        if number and number < least:
+            raise ValueError(f"0, or at least {least:g}")
+        return number
+
+    return AfterValidator(checked)

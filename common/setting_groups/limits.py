@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import BaseModel, Field
 
+from common.setting_groups.checked import off_or_from
 from common.setting_groups.reach import Live, Rolling
 
 
@@ -12,6 +15,9 @@ class Limits(BaseModel):
         default=300.0,
         gt=0,
         description="seconds a child may take to become ready, its turn at the card included",
+    )
+    hang_timeout: Annotated[float, off_or_from(2.0)] = Field(
+        default=60.0, description="seconds that a child may be silent once it was ready: ended; 0: for ever"
     )
     session_timeout: Rolling[float] = Field(
         default=60.0, gt=0, description="seconds without a sign of its gateway: evicted"

@@ -17,6 +17,8 @@ from cli.supervisor.ends import EndBook
 from cli.supervisor.metrics import SupervisorMetrics
 from cli.supervisor.ops import routes
 from cli.supervisor.supervisor import Supervisor
+from common.clock import MonotonicClock
+from common.loop_health import LoopHealth
 from common.settings import Settings
 from deploy.docker.pins import pins
 from tests.deploy.programs import ROOT, run
@@ -70,7 +72,7 @@ def test_an_image_runs_as_nobody_and_tells_how_it_is(target: str) -> None:
     assert last(target, "ENTRYPOINT") == '["tini", "--", "voxshard"]'
     assert last(target, "EXPOSE").split() == [str(DEFAULTS.port), str(DEFAULTS.http_port)]
     metrics = SupervisorMetrics(CollectorRegistry())
-    paths = routes(Supervisor([], lambda: None), metrics, EndBook())
+    paths = routes(Supervisor([], lambda: None), metrics, EndBook(), LoopHealth(MonotonicClock()))
     asked = re.search(r"http://127\.0\.0\.1:(\d+)(/\w+)", last(target, "HEALTHCHECK"))
     assert asked is not None
     assert int(asked[1]) == DEFAULTS.supervisor_ops_port

@@ -9,6 +9,7 @@ import pytest
 
 from cli.supervisor.mps_daemon import LOGS_VARIABLE
 from cli.supervisor.ports import needed_ports
+from cli.supervisor.watchdog import told_every_s
 from common.addresses import http_url
 from common.settings import Settings, load_settings
 from tests.deploy.programs import ROOT, program, run
@@ -75,6 +76,15 @@ def test_the_unit_starts_serve_and_waits_for_its_word_and_for_its_end() -> None:
     # SIGTERM is for the supervisor alone.
     assert unit["KillMode"] == ["mixed"]
     assert int(unit["TimeoutStopSec"][0]) > longest_stop_s(settings)
+
+
+def test_systemd_ends_a_supervisor_that_hangs_and_starts_it_again() -> None:
+    unit = service("voxshard")
+    [seconds] = unit["WatchdogSec"]
+    # As systemd would tell it, with seconds to spare for a machine that has others to serve.
+    assert told_every_s({"WATCHDOG_USEC": f"{seconds}000000"}, 1) >= 10
+    assert unit["NotifyAccess"] == ["main"], "no child may speak for it"
+    assert unit["Restart"] == ["on-failure"], "which a watchdog that was not fed is"
 
 
 @pytest.mark.parametrize("number", [0, 1])

@@ -20,6 +20,16 @@ _SLEEP: Final = "import time; time.sleep(60)"
 # Not at once: an exit that is seen together with READY=1 counts as a failed boot.
 READY_THEN_EXIT: Final = f"{_SAY_READY}; import time; time.sleep(0.1); raise SystemExit(7)"
 READY_THEN_SLEEP: Final = f"{_SAY_READY}; {_SLEEP}"
+# For a second.
+READY_AND_ALIVE: Final = f"""
+{_SAY_READY}
+import time
+from common.notify import notify_alive
+for _ in range(50):
+    notify_alive()
+    time.sleep(0.02)
+raise SystemExit(7)
+"""
 NEVER_READY: Final = _SLEEP
 EXIT_AT_ONCE: Final = "raise SystemExit(9)"
 IGNORE_SIGTERM: Final = (

@@ -7,7 +7,7 @@ SCRIPTED_ENGINE_LANES        so many decodes at a time; 1 if not given.
 SCRIPTED_ENGINE_FAIL_AFTER   the n-th decode of the process raises `EngineError`, only that one.
 SCRIPTED_ENGINE_FAIL_FROM    the n-th decode and all after it do.
 SCRIPTED_ENGINE_DIES_AFTER   the n-th decode of the process raises `EngineDead`.
-SCRIPTED_ENGINE_POISON       how `poisoned` audio ends the process: `exit`, or the name of a signal.
+SCRIPTED_ENGINE_POISON       what `poisoned` audio does to the process: `exit`, `hang`, or a signal by name.
 SCRIPTED_ENGINE_BOOT         `fail`: the engine does not start.
 SCRIPTED_ENGINE_BOOT_MS      starting takes so long.
 """
@@ -17,6 +17,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ from worker.engines.words import TimedWord
 FIRST_WORD: Final = "heard"
 """Every text begins with it; a client may have it replaced."""
 _CLICK_SAMPLES: Final = 32
+_FOR_GOOD_S: Final = 3_600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,8 @@ def _die(how: str) -> None:
     """In the middle of the event loop, as a fault of native code would."""
     if how == "exit":
         os._exit(1)
+    if how == "hang":
+        time.sleep(_FOR_GOOD_S)
     os.kill(os.getpid(), signal.Signals[how])
 
 

@@ -131,6 +131,21 @@ def test_serve_tells_whoever_started_it(folder: Path) -> None:
             assert process.wait(10) == 0
 
 
+def test_serve_tells_systemd_that_it_works(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WATCHDOG_USEC", "1000000")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as starter:
+        starter.bind(str(folder / "starter.sock"))
+        starter.settimeout(10)
+        with serving(folder, READY_CHILD, free_ports(5)) as process:
+            words = {"READY=1": 0, "WATCHDOG=1": 0}
+            while not (words["READY=1"] and words["WATCHDOG=1"] > 1):
+                word, pid = starter.recv(100).decode().split("\n")
+                assert pid == f"MAINPID={process.pid}"
+                words[word] += 1
+            process.send_signal(signal.SIGINT)
+            assert process.wait(10) == 0
+
+
 def test_serve_gives_up_with_3_when_a_child_cannot_boot(folder: Path) -> None:
     with serving(folder, BROKEN_CHILD, free_ports(5)) as process:
         stdout, stderr = process.communicate(timeout=10)

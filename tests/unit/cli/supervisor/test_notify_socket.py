@@ -7,15 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from cli.supervisor.notify_socket import NotifySocket, open_notify_socket, ready_pid
-from common.notify import notify_ready
+from cli.supervisor.notify_socket import Message, NotifySocket, open_notify_socket, parsed
+from common.notify import notify_alive, notify_ready
+from tests.support.children import wait_until
 
 
 @pytest.mark.parametrize(
-    ("datagram", "pid"),
+    ("datagram", "message"),
     [
-        (b"READY=1\nMAINPID=42", 42),
-        (b"MAINPID=42\nSTATUS=warm\nREADY=1\n", 42),
+        (b"READY=1\nMAINPID=42", Message(42, ready=True)),
+        (b"MAINPID=42\nSTATUS=warm\nREADY=1\n", Message(42, ready=True)),
+        (b"WATCHDOG=1\nMAINPID=42", Message(42, ready=False)),
+        (b"READY=1\nWATCHDOG=1\nMAINPID=42", Message(42, ready=True)),
+        (b"WATCHDOG=trigger\nMAINPID=42", None),
+        (b"WATCHDOG=1", None),
         (b"READY=1", None),
         (b"MAINPID=42", None),
         (b"READY=0\nMAINPID=42", None),
@@ -26,8 +31,8 @@ from common.notify import notify_ready
         (b"", None),
     ],
 )
-def test_only_a_ready_message_with_a_pid_counts(datagram: bytes, pid: int | None) -> None:
-    assert ready_pid(datagram) == pid
+def test_only_the_two_words_with_a_pid_count(datagram: bytes, message: Message | None) -> None:
+    assert parsed(datagram) == message
 
 
 def test_notify_ready_is_heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,6 +76,36 @@ def test_forgotten_pid_is_not_ready(tmp_path: Path) -> None:
     assert notify.is_ready(42)
     notify.forget(42)
     assert not notify.is_ready(42)
+
+
+def test_a_child_has_spoken_since_it_was_asked_about_last(tmp_path: Path) -> None:
+    notify = NotifySocket(tmp_path)
+    notify.received(b"READY=1\nMAINPID=42")
+    assert [notify.has_spoken(42), notify.has_spoken(42)] == [True, False]
+    notify.received(b"WATCHDOG=1\nMAINPID=42")
+    assert [notify.has_spoken(42), notify.has_spoken(42)] == [True, False]
+
+
+def test_nobody_becomes_known_or_ready_by_being_alive(tmp_path: Path) -> None:
+    notify = NotifySocket(tmp_path)
+    notify.received(b"WATCHDOG=1\nMAINPID=42")
+    assert not notify.has_spoken(42)
+    assert not notify.is_ready(42)
+
+
+def test_notify_alive_is_heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "notify.sock"
+    monkeypatch.setenv("NOTIFY_SOCKET", str(path))
+
+    async def scenario() -> None:
+        async with open_notify_socket(path) as notify, asyncio.timeout(5):
+            notify_ready()
+            await notify.wait_ready(os.getpid())
+            assert notify.has_spoken(os.getpid())
+            notify_alive()
+            await wait_until(lambda: notify.has_spoken(os.getpid()))
+
+    asyncio.run(scenario())
 
 
 def test_flood_of_pids_is_bounded_and_known_ones_still_count(tmp_path: Path) -> None:

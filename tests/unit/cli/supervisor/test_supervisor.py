@@ -21,6 +21,7 @@ from cli.supervisor.policy import ChildState, Halt
 from cli.supervisor.supervisor import Supervisor
 from common.clock import MonotonicClock
 from common.ends import Ends
+from common.loop_health import LoopHealth
 from common.ops_server import Route
 from tests.support.children import (
     EXIT_AT_ONCE,
@@ -71,7 +72,7 @@ async def supervised(
         environ = child_environ(path)
         around = Surroundings(environ, notify, metrics, ends, MonotonicClock(), boot_limit_s=60.0)
         supervisor = Supervisor([Keeper(each, around) for each in specs], announced.set)
-        yield supervisor, routes(supervisor, metrics, ends), announced
+        yield supervisor, routes(supervisor, metrics, ends, LoopHealth(MonotonicClock())), announced
 
 
 def test_gateways_come_after_all_workers_and_go_before_them(tmp_path: Path) -> None:
