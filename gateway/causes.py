@@ -20,6 +20,9 @@ log = logging.getLogger(__name__)
 # A session may be held back for so long; a supervisor that runs knows within milliseconds.
 PATIENCE_S: Final = 2.0
 _ANSWER_S: Final = 0.5
+# One that stands still runs until its supervisor takes it to hang; nobody waits for a worker for longer.
+_LATE_ASKS: Final = 120
+_ASKED_AGAIN_S: Final = 1.0
 _NOBODY_KNOWS: Final = (Cause.UNKNOWN, "")
 
 Fetch = Callable[[str], Awaitable[Ends]]
@@ -43,7 +46,8 @@ class Causes:
         self._lost: asyncio.Queue[tuple[Hello, Death]] = asyncio.Queue()
 
     def ask(self, worker: Hello, death: Death) -> None:
-        """`death` will know its cause within `PATIENCE_S`, whatever it is."""
+        """`death` will know its cause within `PATIENCE_S`, or that it is unknown; it may learn more later of
+        a worker that stands still."""
         self._lost.put_nowait((worker, death))
 
     async def run(self) -> None:
@@ -58,9 +62,11 @@ class Causes:
             async with asyncio.timeout(PATIENCE_S):
                 cause, fault = await self._cause(worker)
         except TimeoutError:
-            cause, fault = _NOBODY_KNOWS
-        log.info("cause known", extra={"worker": worker.name, "worker_pid": worker.pid, "cause": cause.value})
-        death.known(cause, fault)
+            _tell(worker, death, *_NOBODY_KNOWS)
+            cause, fault = await self._late_cause(worker)
+            if cause is Cause.UNKNOWN:
+                return
+        _tell(worker, death, cause, fault)
 
     async def _cause(self, worker: Hello) -> tuple[Cause, str]:
         """Asks until the supervisor does not think any more that it runs."""
@@ -72,12 +78,28 @@ class Causes:
             await asyncio.sleep(backoff.next_delay_s())
         return _NOBODY_KNOWS
 
+    async def _late_cause(self, worker: Hello) -> tuple[Cause, str]:
+        """Asks as long as its supervisor says that it runs."""
+        for _ in range(_LATE_ASKS):
+            await asyncio.sleep(_ASKED_AGAIN_S)
+            ends = await self._answer(worker)
+            if ends is None:
+                break
+            if worker.incarnation not in ends.running:
+                return _cause_in(ends, worker.incarnation)
+        return _NOBODY_KNOWS
+
     async def _answer(self, worker: Hello) -> Ends | None:
         try:
             return await self._fetch(worker.ends_url)
         except FetchFailed as error:
             log.debug("supervisor does not answer", extra={"worker": worker.name, "cause": str(error)})
             return None
+
+
+def _tell(worker: Hello, death: Death, cause: Cause, fault: str) -> None:
+    log.info("cause known", extra={"worker": worker.name, "worker_pid": worker.pid, "cause": cause.value})
+    death.known(cause, fault)
 
 
 def _cause_in(ends: Ends, incarnation: str) -> tuple[Cause, str]:

@@ -7,8 +7,8 @@ from enum import Enum
 
 
 class Cause(Enum):
-    """`OUTSIDE`: somebody killed or stopped it. `ITSELF`: it crashed, or left without being asked to.
-    `UNKNOWN`, and for good: nobody could tell."""
+    """`OUTSIDE`: somebody killed or stopped it. `ITSELF`: it crashed, hung, or left without being asked to.
+    `UNKNOWN`: nobody could tell, so far."""
 
     OUTSIDE = "outside"
     ITSELF = "itself"
@@ -25,13 +25,17 @@ class Death:
         self._waiting: list[Callable[[], None]] = []
 
     def when_known(self, tell: Callable[[], None]) -> None:
-        """`tell` is called once, and may not raise. Only while nothing is known."""
+        """`tell` is called when something is known; if that was `UNKNOWN`, again when more is. It may not
+        raise. Only while nothing is known."""
         self._waiting.append(tell)
 
     def known(self, cause: Cause, fault: str = "") -> None:
-        """The first word counts."""
-        if self.cause is None:
-            self.cause, self.fault = cause, fault
-            waiting, self._waiting = self._waiting, []
-            for tell in waiting:
-                tell()
+        """The first word counts; `UNKNOWN` is none."""
+        if self.cause is cause or self.cause not in {None, Cause.UNKNOWN}:
+            return
+        self.cause, self.fault = cause, fault
+        waiting = self._waiting
+        if cause is not Cause.UNKNOWN:
+            self._waiting = []
+        for tell in waiting:
+            tell()

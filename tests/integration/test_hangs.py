@@ -72,16 +72,26 @@ async def test_a_worker_that_hangs_is_replaced_and_its_sessions_go_on(deployment
 
 
 @in_loop
-async def test_a_session_that_hangs_two_workers_is_poison() -> None:
+# The supervisor has ended them before gateways have lost patience, or long after.
+@pytest.mark.parametrize("hang_timeout", ["2", "7"])
+async def test_a_session_that_hangs_two_workers_is_poison(hang_timeout: str) -> None:
     environ = {"SCRIPTED_ENGINE_POISON": "hang"}
-    with Deployment(Plan(workers=3, flags=("--hang-timeout", "2"), environ=environ)) as deployment:
+    flags = ("--hang-timeout", hang_timeout)
+    with Deployment(Plan(workers=2, flags=flags, environ=environ)) as deployment:
         async with wire_client(deployment.url) as client:
             await client.start()
             await client.send_audio(poisoned(spoken(speech_ms=1_000, silence_ms=0)))
             error = await client.error()
             assert (error["code"], await client.closed()) == ("engine_failed", 1011)
-        await eventually(lambda: sum(restarts(deployment).values()) == 2, 10, "two were replaced")
-        assert deployment.logs.count("cause=itself") == 2
+        assert deployment.logs.count("cause=itself") >= 2
+        assert deployment.logs.count("how=hung: ") >= 2
+        assert "why=poison" in deployment.logs
+        states = {"worker-0": "ready", "worker-1": "ready", "gateway-0": "ready"}
+        await eventually(
+            lambda: {name: child.state for name, child in deployment.children().items()} == states,
+            REPLACED_WITHIN_S,
+            "all are back",
+        )
 
 
 @in_loop
@@ -98,16 +108,16 @@ async def test_a_gateway_that_hangs_is_replaced_and_takes_clients_again(deployme
 
 @in_loop
 async def test_nobody_is_killed_who_stands_still_for_less_than_that() -> None:
-    with Deployment(Plan(workers=2, gateways=2, flags=("--hang-timeout", "5"))) as deployment:
+    with Deployment(Plan(workers=2, gateways=2, flags=("--hang-timeout", "4"))) as deployment:
         children = await asyncio.to_thread(deployment.children)
-        for name in ("worker-0", "gateway-0"):
-            pid = children[name].pid
-            assert pid is not None
+        pids = [await asyncio.to_thread(deployment.child_pid, name) for name in ("worker-0", "gateway-0")]
+        for pid in pids:
             os.kill(pid, signal.SIGSTOP)
-            await asyncio.sleep(2.5)
+        await asyncio.sleep(2.5)
+        for pid in pids:
             os.kill(pid, signal.SIGCONT)
-        # What hung would be found by now.
-        await asyncio.sleep(5)
+        # Whoever had not gone on would be found out by now.
+        await asyncio.sleep(3.5)
         assert await asyncio.to_thread(deployment.children) == children
 
 
@@ -116,7 +126,7 @@ async def test_a_supervisor_that_stood_still_kills_nobody() -> None:
     with Deployment(Plan(flags=("--hang-timeout", "2"))) as deployment:
         children = await asyncio.to_thread(deployment.children)
         os.kill(deployment.pid, signal.SIGSTOP)
-        await asyncio.sleep(6)
+        await asyncio.sleep(5)
         os.kill(deployment.pid, signal.SIGCONT)
-        await asyncio.sleep(4)
+        await asyncio.sleep(3.5)
         assert await asyncio.to_thread(deployment.children) == children

@@ -16,7 +16,7 @@ from common.ops_server import OpsServer, Reply, json_reply
 from gateway import causes
 from gateway.causes import Causes, fetch_ends
 from gateway.death import Cause, Death
-from tests.support.aio import run
+from tests.support.aio import run, turns
 
 URL = "http://supervisor/ends"
 WORKER = Hello(LINK_VERSION, "0", 1, "", incarnation="5f", ends_url=URL)
@@ -109,6 +109,34 @@ def test_nobody_waits_for_ever(answer: Ends | Exception, monkeypatch: pytest.Mon
     monkeypatch.setattr(causes, "PATIENCE_S", 0.05)
     cause, asked = cause_from(answer)
     assert cause is Cause.UNKNOWN and asked >= 2
+
+
+@pytest.mark.parametrize(
+    ("answers", "cause", "asked"),
+    [
+        ((RUNS, RUNS, Ends(ended=(CRASHED,))), Cause.ITSELF, 3),
+        # Somebody else's supervisor by now.
+        ((RUNS, Ends()), Cause.UNKNOWN, 2),
+        ((RUNS, FetchFailed(URL, "refused")), Cause.UNKNOWN, 2),
+        ((RUNS,), Cause.UNKNOWN, 4),
+    ],
+)
+def test_a_worker_that_stands_still_is_asked_about_until_its_supervisor_has_ended_it(
+    answers: tuple[Ends | Exception, ...], cause: Cause, asked: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(causes, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(causes, "_LATE_ASKS", 3)
+    monkeypatch.setattr(causes, "_ASKED_AGAIN_S", 0.0)
+
+    async def scenario() -> None:
+        supervisor = Supervisor(*answers)
+        async with asking(supervisor) as asks:
+            death = await learnt_death(asks)
+            assert (death.cause, supervisor.asked) == (Cause.UNKNOWN, 1)
+            await turns(20)
+            assert (death.cause, supervisor.asked) == (cause, asked)
+
+    run(scenario())
 
 
 def test_one_that_is_waited_for_does_not_hold_up_the_others() -> None:

@@ -85,6 +85,17 @@ def test_one_that_was_held_back_waits_like_others_if_there_is_no_worker_then() -
     assert rig.workers.serve_waiting() == [True]
 
 
+def test_whoever_waits_ends_when_two_workers_turn_out_to_have_hung_with_it() -> None:
+    rig = RelayRig("0", "1")
+    deaths = [in_decode_at_death(rig), in_decode_at_death(rig)]
+    for death in deaths:
+        death.known(Cause.UNKNOWN)
+    assert rig.workers.waiting == [rig.relay]
+    for death in deaths:
+        death.known(Cause.ITSELF)
+    assert (rig.client.told[-1], rig.workers.waiting) == (Failed(EngineFailed.code, EngineFailed().text), [])
+
+
 def test_a_cause_that_becomes_known_after_the_end_changes_nothing() -> None:
     rig = RelayRig("0", "1", "2")
     deaths = [in_decode_at_death(rig), in_decode_at_death(rig)]
