@@ -7,8 +7,8 @@ import msgspec
 
 class ChildEnd(msgspec.Struct, frozen=True):
     """`incarnation` names one process for ever. `by_itself`: nobody from outside ended it, or it hung.
-    `fault` names that of the card that ended it, the same for all whom it reached; empty if there was none, or
-    nobody else."""
+    `fault` names that of the card that ended it, the same for all whom it reached; empty if there was none,
+    or nobody else."""
 
     incarnation: str
     how: str
