@@ -163,10 +163,13 @@ class VadPool:
                 self.offer(source)
                 continue
             asked = _asked(source, min(MAX_HOPS, room))
+            if not asked.hops:
+                # It has ended, or waits for its text.
+                self._turns.leave(source)
+                continue
             room -= len(asked.hops)
             self._turns.took(source, len(asked.hops))
-            if asked.hops:
-                batch.append(asked)
+            batch.append(asked)
         return batch
 
     def _hear(self, batch: list[_Asked]) -> tuple[list[list[HeardHop]], float]:

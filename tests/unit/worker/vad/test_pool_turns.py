@@ -1,6 +1,9 @@
 from __future__ import annotations
 
-from tests.support.aio import run
+import gc
+import weakref
+
+from tests.support.aio import run, until
 from tests.support.vad_rig import Behind, Live, Rig, Source
 from worker.vad.pool import MAX_HOPS, TICK_HOPS, HeardHop
 
@@ -51,3 +54,30 @@ def test_those_far_behind_go_on_beside_any_number_of_live_sources() -> None:
     rig, behind = Rig(), Behind(*[0.1] * MAX_HOPS)
     run(rig.serve(behind, *[Live(0.1) for _ in range(2 * TICK_HOPS)]))
     assert behind.taken == [MAX_HOPS]
+
+
+def test_one_that_ends_while_it_is_heard_is_not_kept() -> None:
+    """It is offered once more, by what came meanwhile."""
+
+    class Ending(Source):
+        @property
+        def catching_up(self) -> bool:
+            return True
+
+        def hops_done(self, heard: list[HeardHop]) -> bool:
+            rig.pool.withdraw(self)
+            rig.pool.offer(self)
+            self.hops.clear()
+            return False
+
+    async def scenario() -> weakref.ref[Source]:
+        source = Ending(0.1)
+        async with rig.serving():
+            rig.pool.offer(source)
+            await until(lambda: source.asked == 2)
+        return weakref.ref(source)
+
+    rig = Rig()
+    left = run(scenario())
+    gc.collect()
+    assert left() is None
