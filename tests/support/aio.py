@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+import contextlib
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, Final, TypeVar
 
 Result = TypeVar("Result")
@@ -43,3 +44,15 @@ async def until(condition: Callable[[], bool]) -> None:
     # Polled: a condition over somebody else's state has nobody who would set an event.
     while not condition():  # noqa: ASYNC110
         await asyncio.sleep(0.001)
+
+
+@contextlib.asynccontextmanager
+async def beside(service: Coroutine[Any, Any, Any]) -> AsyncIterator[None]:
+    """`service` runs until the block is left, and has ended then; what it raises is raised there."""
+    task = asyncio.create_task(service)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task

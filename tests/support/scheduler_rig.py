@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 
 import numpy as np
 
+from tests.support.aio import beside
 from tests.support.clock import ManualClock
 from tests.support.held_engine import HeldEngine
 from worker.engines.base import Gather, Hypothesis, TranscribeRequest
@@ -61,12 +59,5 @@ class Rig:
     def metric(self, name: str, **labels: str) -> float | None:
         return self.metrics.registry.get_sample_value(name, {"worker": "0", **labels})
 
-    @asynccontextmanager
-    async def serving(self) -> AsyncIterator[None]:
-        task = asyncio.create_task(self.scheduler.run())
-        try:
-            yield
-        finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+    def serving(self) -> AbstractAsyncContextManager[None]:
+        return beside(self.scheduler.run())

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from itertools import islice
 
 import numpy as np
 
 from common.audio import Samples
-from tests.support.aio import until
+from tests.support.aio import beside, until
 from tests.support.clock import ManualClock
 from tests.support.loudness_vad import LoudnessVad
 from worker.metrics import WorkerMetrics
@@ -69,15 +66,8 @@ class Rig:
         self.metrics = WorkerMetrics("0")
         self.pool = VadPool(self.model, self.metrics, clock or ManualClock())
 
-    @asynccontextmanager
-    async def serving(self) -> AsyncIterator[None]:
-        task = asyncio.create_task(self.pool.run())
-        try:
-            yield
-        finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+    def serving(self) -> AbstractAsyncContextManager[None]:
+        return beside(self.pool.run())
 
     async def serve(self, *sources: Source) -> None:
         """Until all their hops are answered."""

@@ -130,12 +130,18 @@ def test_signals_stay_with_the_process_and_stop_frees_the_port() -> None:
     bind_socket("127.0.0.1", port).close()
 
 
+async def answered_once(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A connection that is idle now."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET /healthz HTTP/1.1\r\nHost: test\r\n\r\n")
+    await reader.readuntil(b"}")
+    return reader, writer
+
+
 def test_idle_connection_does_not_hold_up_stop() -> None:
     async def scenario() -> bytes:
         async with serving(view_of()) as port:
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            writer.write(b"GET /healthz HTTP/1.1\r\nHost: test\r\n\r\n")
-            await reader.readuntil(b"}")
+            reader, writer = await answered_once(port)
         rest = await reader.read()
         writer.close()
         await writer.wait_closed()
@@ -152,9 +158,7 @@ def test_proxies_close_idle_connections_before_a_gateway_does(monkeypatch: pytes
 
     async def scenario() -> bytes:
         async with serving(view_of()) as port:
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            writer.write(b"GET /healthz HTTP/1.1\r\nHost: test\r\n\r\n")
-            await reader.readuntil(b"}")
+            reader, writer = await answered_once(port)
             rest = await reader.read()
             writer.close()
             return rest
