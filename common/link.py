@@ -116,7 +116,7 @@ class Decoding(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Load(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A worker's state, sent when it changes and at every heartbeat.
+    """A worker's state, sent when readiness or the number of sessions changes and at every heartbeat.
 
     `progress` counts decodes and VAD ticks. `draining`: not ready, and going to end soon; its sessions had
     better go on elsewhere as soon as nothing of them is half said. `engaged`: sessions that have begun, or

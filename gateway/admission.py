@@ -38,7 +38,12 @@ class WorkerRoom:
     @property
     def speakers(self) -> int:
         """Sessions that are expected to speak at once."""
-        return self._reported + len(self._given)
+        return self._reported + self.unreported
+
+    @property
+    def unreported(self) -> int:
+        """Sessions that the worker's newest report does not count."""
+        return len(self._given)
 
     @property
     def is_free(self) -> bool:

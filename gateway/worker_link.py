@@ -119,9 +119,9 @@ class WorkerLink:
 
     @property
     def sessions(self) -> int:
-        """The worker's own count is up to a heartbeat old; ours is exact for what we opened ourselves."""
+        """As the worker has told, and what we have given it since."""
         reported = self.load.sessions if self.load is not None else 0
-        return max(reported, len(self._streams))
+        return reported + self.room.unreported
 
     # --- sessions ------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from common.errors import InternalError, VoxshardError
 from common.events import failure
 from common.link import LINK_VERSION, Frame, FrameType, Hello, LinkError, Load, NewOptions, Open, Opened
 from common.link_transport import LinkTransport
+from worker.load_news import LoadNews
 from worker.pipeline.orders import Mark
 from worker.segment_trace import TracedSegments
 from worker.session import SessionLife, WorkerSession
@@ -46,6 +47,7 @@ class GatewayLinks:
         self._services = services
         self._load = load
         self._tracing = tracing
+        self._news = LoadNews(self._tell_news)
         # Of the whole worker; None is no limit.
         self.max_speaking: int | None = None
         self._streams: dict[LinkTransport, dict[int, tuple[int, WorkerSession]]] = {}
@@ -60,6 +62,7 @@ class GatewayLinks:
     def link_lost(self, link: LinkTransport) -> None:
         self._streams.pop(link, None)
         self._table.remove_owned(link)
+        self._news.counted(len(self._table))
 
     def frame(self, link: LinkTransport, frame: Frame) -> None:
         match frame.kind:
@@ -100,6 +103,7 @@ class GatewayLinks:
             session.timing.trace = TracedSegments(self._tracing, request, frame.epoch, UnixClock())
         self._streams[link][frame.stream] = (frame.epoch, session)
         self._table.add(session, link, request.pin_epoch)
+        self._news.counted(len(self._table))
         send(FrameType.OPENED, Opened(CREDIT_SAMPLES))
 
     def _for_session(self, link: LinkTransport, frame: Frame) -> None:
@@ -138,13 +142,23 @@ class GatewayLinks:
         _, session = self._streams.get(link, {}).pop(stream, (0, None))
         if session is not None:
             self._table.remove(session, SessionLife.DROPPED)
+            self._news.counted(len(self._table))
 
     # --- to all gateways -----------------------------------------------------------------------
 
     def announce_load(self) -> None:
+        self._announce(self._load())
+
+    def _tell_news(self) -> None:
         load = self._load()
+        # Nobody places sessions with a worker that is not ready.
+        if load.ready:
+            self._announce(load)
+
+    def _announce(self, load: Load) -> None:
         for link in self._streams:
             link.send(FrameType.LOAD, load)
+        self._news.told(load.sessions)
 
     def close(self) -> None:
         for link in list(self._streams):

@@ -115,6 +115,21 @@ def test_what_it_is_given_takes_room_until_a_report_behind_its_answer_counts_it(
     with_link(check)
 
 
+def test_it_has_the_sessions_that_it_told_of_and_those_it_was_given_since() -> None:
+    def check(rig: LinkRig) -> None:
+        rig.hear(FrameType.LOAD, Load(True, 3, 0, 0, 7, None), stream=0)
+        rig.open(Listener())
+        counts = [rig.link.sessions]
+        rig.hear(FrameType.OPENED, Opened(64_000))
+        counts.append(rig.link.sessions)
+        rig.hear(FrameType.LOAD, Load(True, 4, 0, 0, 8, None), stream=0)
+        rig.open(Listener()).close()
+        counts.append(rig.link.sessions)
+        assert counts == [4, 4, 4]
+
+    with_link(check)
+
+
 def test_what_is_refused_by_the_worker_takes_no_room() -> None:
     def check(rig: LinkRig) -> None:
         rig.open(Listener())
