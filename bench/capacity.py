@@ -1,7 +1,7 @@
 """`python -m bench capacity`: how many live streams a running deployment holds.
 
-Runs as `python -m bench live` makes them, with more streams each time until the goals are missed, then
-between the last two, until the answer is close enough.
+Runs as `python -m bench live` makes them, with more streams each time until the goals are missed, or fewer
+until they are kept, then between the last two, until the answer is close enough.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,13 +23,11 @@ from bench.live_flags import LiveFlags, add_live_flags, live_flags_of
 from bench.live_material import make_loop
 from bench.live_processes import LiveError
 from bench.live_record import LiveResult, Setup
-from bench.numbers import count, positive
 from bench.report import Cell, Table, make_header, show, write_json
-from bench.search import Search
+from bench.search import Search, add_search_flags, search_of
 from bench.speech import read_speech
+from bench.trials import trials
 
-# A server that was asked for too much has work left.
-_REST_S: Final = 10.0
 _COLUMNS: Final = ("streams", "STOP p95", "late %", "lost", "open p95", "held")
 
 
@@ -85,16 +82,12 @@ def main(arguments: Sequence[str]) -> None:
 
 def measure(flags: CapacityFlags) -> CapacityResult:
     """Raises `LiveError`."""
-    live, search, goals = flags.live, flags.search, flags.goals
+    live, goals = flags.live, flags.goals
     loop = make_loop(read_speech(), live.load.material)
-    trials: list[Trial] = []
-    while (streams := search.next()) is not None:
-        trial = tried(run_once(live, live.servers, streams, loop), goals)
-        trials.append(trial)
-        search.tell(streams, was_held=not trial.missed)
-        if trial.missed:
-            time.sleep(_REST_S)
-    return CapacityResult(setup_of(live), goals, held(tuple(trials)), tuple(trials))
+    all_trials = tuple(
+        trials(flags.search, lambda streams: tried(run_once(live, live.servers, streams, loop), goals))
+    )
+    return CapacityResult(setup_of(live), goals, held(all_trials), all_trials)
 
 
 def parse_flags(arguments: Sequence[str]) -> CapacityFlags:
@@ -102,10 +95,8 @@ def parse_flags(arguments: Sequence[str]) -> CapacityFlags:
     parser = argparse.ArgumentParser(
         prog="python -m bench capacity", description="How many live streams a running deployment holds."
     )
-    parser.add_argument("--first", type=count, default=10, help="streams of the first run")
-    parser.add_argument("--most", type=count, default=2_000, help="streams of the largest run")
-    parser.add_argument("--within", type=positive, default=0.05, help="how close: 0.05 is to 5 %%")
+    add_search_flags(parser, step=0.5)
     add_live_flags(parser)
     add_goal_flags(parser)
     flags = parser.parse_args(arguments)
-    return CapacityFlags(live_flags_of(flags), Search(flags.first, flags.most, flags.within), goals_of(flags))
+    return CapacityFlags(live_flags_of(flags), search_of(flags), goals_of(flags))

@@ -11,7 +11,6 @@ import msgspec
 from bench.live_record import LiveRun
 from bench.numbers import count, positive
 
-# The figures of a client that is itself so late say nothing of the server.
 _CLIENT_LATE_MS: Final = 50.0
 
 
@@ -39,6 +38,21 @@ def held(trials: tuple[Trial, ...]) -> int:
     return max((trial.run.streams for trial in trials if not trial.missed), default=0)
 
 
+def least_missed(trials: tuple[Trial, ...]) -> Trial | None:
+    """That with the fewest streams; None if all were held."""
+    return min((trial for trial in trials if trial.missed), key=lambda trial: trial.run.streams, default=None)
+
+
+def clients_late_ms(run: LiveRun) -> float:
+    """By their own fault, the latest of them at p99."""
+    return max(client.send_p99_ms for client in run.lateness)
+
+
+def clients_were_late(run: LiveRun) -> bool:
+    """So late that it says nothing of the server."""
+    return clients_late_ms(run) > _CLIENT_LATE_MS
+
+
 def _missed(run: LiveRun, goals: Goals) -> Iterator[str]:
     for figure in ("lost", "silent", "changed", "skipped", "repeated"):
         if number := getattr(run, figure):
@@ -48,8 +62,8 @@ def _missed(run: LiveRun, goals: Goals) -> Iterator[str]:
         yield f"STOP p95 {stop_ms} ms"
     if late > goals.late_percent:
         yield f"{late:.2f} % late"
-    if (own_ms := max(client.send_p99_ms for client in run.lateness)) > _CLIENT_LATE_MS:
-        yield f"the clients themselves were {own_ms:.0f} ms late"
+    if clients_were_late(run):
+        yield f"the clients themselves were {clients_late_ms(run):.0f} ms late"
 
 
 def add_goal_flags(parser: argparse.ArgumentParser) -> None:

@@ -9,18 +9,19 @@ from dataclasses import dataclass
 
 from bench.goals import Goals, add_goal_flags, goals_of
 from bench.live_flags import LiveFlags, add_live_flags, live_flags_of
-from bench.numbers import count, counts, positive
+from bench.numbers import count, positive
 from bench.pair_site import PairPlan
+from bench.search import Search, add_search_flags, search_of
 
 
 @dataclass(frozen=True, slots=True)
 class PairFlags:
-    """`loads`: streams of the runs with one instance, upwards. `within_s`: for everything."""
+    """`search`: for the limit of one instance. `budget_s`: for everything, from the start of both on."""
 
     plan: PairPlan
-    loads: tuple[int, ...]
+    search: Search
     goals: Goals
-    within_s: float
+    budget_s: float
     live: LiveFlags
 
 
@@ -30,7 +31,6 @@ def parse_pair_flags(arguments: Sequence[str]) -> PairFlags:
         prog="python -m bench pair",
         description="Two instances on this machine: what they hold, and the loss of one of them.",
     )
-    parser.add_argument("loads", type=counts, help="streams for one instance: 280,320,360")
     parser.add_argument("--engine", default="moonshine")
     parser.add_argument("--devices", type=_two, default=("cpu", "cpu"), metavar="A,B", help="cuda:0,cuda:1")
     parser.add_argument("--workers", type=count, default=1, help="of each instance")
@@ -40,7 +40,11 @@ def parse_pair_flags(arguments: Sequence[str]) -> PairFlags:
         "--serve", type=shlex.split, default=[], help="flags of `voxshard serve`, as one text"
     )
     parser.add_argument("--boot", type=positive, default=300.0, help="seconds for both to become ready")
-    parser.add_argument("--within", type=positive, default=600.0, help="seconds for everything")
+    parser.add_argument(
+        "--budget", type=positive, default=600.0, help="seconds for everything, from the start of both on"
+    )
+    # What one card holds is known roughly, and time with two is short.
+    add_search_flags(parser, step=0.05)
     add_live_flags(parser)
     add_goal_flags(parser)
     flags = parser.parse_args(arguments)
@@ -54,9 +58,9 @@ def parse_pair_flags(arguments: Sequence[str]) -> PairFlags:
             flags.boot,
             tuple(flags.serve),
         ),
-        flags.loads,
+        search_of(flags),
         goals_of(flags),
-        flags.within,
+        flags.budget,
         live_flags_of(flags),
     )
 

@@ -7,16 +7,14 @@ from typing import Final
 
 import msgspec
 
-from bench.goals import Goals, Trial, held
-from bench.live_record import LiveResult, LiveRun, Setup
+from bench.live_record import LiveResult, LiveRun
+from bench.pair_verdict import LEAST_RATIO, PairRuns, PairVerdict, lost_by_kill, verdict_on
 from bench.report import Cell, Table
 
-LEAST_RATIO: Final = 1.9
-# More than the borders of sentences take of speech, far less than a word that was lost and its neighbours.
-MOST_UNHEARD_MS: Final = 1_000
 _COLUMNS: Final = (
     "instances",
     "streams",
+    "by worker",
     "STOP p95",
     "late %",
     "lost",
@@ -28,62 +26,53 @@ _COLUMNS: Final = (
 
 
 class PairResult(msgspec.Struct, frozen=True):
-    """As far as it has come. `killed`: one of the two was killed in its middle."""
-
-    setup: Setup
-    goals: Goals
-    one: tuple[Trial, ...] = ()
-    two: tuple[Trial, ...] = ()
-    killed: LiveRun | None = None
-
-    @property
-    def ratio(self) -> float | None:
-        """What two hold to what one holds; None without both."""
-        one, two = held(self.one), held(self.two)
-        return two / one if one and two else None
-
-    @property
-    def is_good(self) -> bool:
-        """One instance came to its limit, two held enough, and the loss of one of them lost nothing."""
-        limit_seen = bool(self.one) and bool(self.one[-1].missed)
-        return limit_seen and (self.ratio or 0) >= LEAST_RATIO and not self.lost_by_kill()
-
-    def lost_by_kill(self) -> tuple[str, ...]:
-        """What the clients of the run with the kill miss; empty: nothing."""
-        run = self.killed
-        if run is None:
-            return ("not run",)
-        counted = ("lost", "silent", "changed", "skipped", "repeated")
-        found = [f"{number} {figure}" for figure in counted if (number := getattr(run, figure))]
-        if not run.resumed.count:
-            found.append("nobody had to resume")
-        if (run.unheard.max or 0) > MOST_UNHEARD_MS:
-            found.append(f"{run.unheard.max} ms unheard")
-        return tuple(found)
+    verdict: PairVerdict
+    runs: PairRuns
 
     def tables(self) -> tuple[Table, ...]:
-        runs = [trial.run for trial in chain(self.one, self.two)] + ([self.killed] if self.killed else [])
+        of = self.runs
+        runs = [trial.run for trial in chain(of.one, of.two)] + ([of.killed] if of.killed else [])
         # The servers' own account, a page for each run, is for the file.
         shown = tuple(msgspec.structs.replace(run, series=()) for run in runs)
-        return (*LiveResult(self.setup, shown).tables(), self._verdicts())
+        return (*LiveResult(of.setup, shown).tables(), self._verdicts())
 
     def _verdicts(self) -> Table:
-        ratio = "–" if self.ratio is None else f"{self.ratio:.2f} times"
-        title = (
-            f"one instance holds {held(self.one)}, two hold {held(self.two)}: {ratio} (goal {LEAST_RATIO}); "
-            f"STOP p95 at most {self.goals.stop_p95_ms} ms, {self.goals.late_percent:g} % late"
+        runs = self.runs
+        rows = [_row("1", trial.run, trial.missed) for trial in runs.one]
+        rows += [_row("2", trial.run, trial.missed) for trial in runs.two]
+        if runs.killed is not None:
+            rows.append(_row("2, one killed", runs.killed, lost_by_kill(runs.killed)))
+        return Table(self._title(), _COLUMNS, tuple(rows))
+
+    def _title(self) -> str:
+        verdict, goals = self.verdict, self.runs.goals
+        return (
+            f"one holds {verdict.one_holds}, misses {_known(verdict.one_misses)}; "
+            f"two hold {verdict.two_hold}, miss {_known(verdict.two_miss)}: "
+            f"{_times(verdict.to_missed)} what one misses (goal {LEAST_RATIO}), "
+            f"{_times(verdict.to_held)} what it holds; "
+            f"STOP p95 at most {goals.stop_p95_ms} ms, {goals.late_percent:g} % late; "
+            f"{'not good: ' + ', '.join(verdict.against) if verdict.against else 'good'}"
         )
-        rows = [_row("1", trial.run, trial.missed) for trial in self.one]
-        rows += [_row("2", trial.run, trial.missed) for trial in self.two]
-        if self.killed is not None:
-            rows.append(_row("2, one killed", self.killed, self.lost_by_kill()))
-        return Table(title, _COLUMNS, tuple(rows))
+
+
+def result_of(runs: PairRuns) -> PairResult:
+    return PairResult(verdict_on(runs), runs)
+
+
+def _known(streams: int | None) -> str:
+    return "none tried" if streams is None else str(streams)
+
+
+def _times(ratio: float | None) -> str:
+    return "– times" if ratio is None else f"{ratio:.3f} times"
 
 
 def _row(instances: str, run: LiveRun, missed: tuple[str, ...]) -> tuple[Cell, ...]:
     return (
         instances,
         run.streams,
+        " + ".join(map(str, run.workers.values())),
         run.after_stop.p95,
         100 * run.late_share,
         run.lost,

@@ -37,7 +37,7 @@ def test_what_was_held_is_written_with_every_run(
 def test_server_that_holds_nothing_is_a_failure(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("bench.capacity._REST_S", 0.0)
+    monkeypatch.setattr("bench.trials.REST_S", 0.0)
 
     async def failing() -> None:
         async with counting_server(error="overloaded") as server:

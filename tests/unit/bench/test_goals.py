@@ -2,22 +2,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from bench.goals import Goals, Trial, held, tried
-from bench.live_material import Loop
+from bench.goals import Goals, clients_were_late, held, least_missed, tried
 from bench.live_measures import Spread
-from bench.live_record import Judgement, measured
-from bench.live_trace import Lateness
+from tests.support.live_trials import CALM, holds, run_of
 
-CALM = Lateness(100, send_p99_ms=1.0, send_max_ms=2.0, wake_p99_ms=3.0, wake_max_ms=4.0, held_s=0.0)
-LOOP = Loop(np.zeros(0, np.int16), np.zeros(16_000, np.int16), ((0, 16_000),))
-NOTHING = measured([], Judgement(LOOP, 10.0, 480, 30_000), ())
-GOOD = replace(
-    NOTHING, streams=40, after_stop=Spread(40, 100, 300, 300, 300), lateness=(CALM,), late_share=0.001
-)
+GOOD = run_of(40, after_stop=Spread(40, 100, 300, 300, 300), late_share=0.001)
 
 
 def test_run_within_the_goals_is_held() -> None:
@@ -43,9 +35,19 @@ def test_what_is_missed_is_named(changes: dict[str, Any], missed: str) -> None:
 
 
 def test_the_most_streams_that_were_held_count() -> None:
-    def trial(streams: int, *missed: str) -> Trial:
-        return Trial(replace(GOOD, streams=streams), missed)
-
-    assert held((trial(100), trial(150), trial(200, "late"))) == 150
-    assert held((trial(100, "late"),)) == 0
+    assert held(tuple(map(holds(150), (100, 150, 200)))) == 150
+    assert held((holds(50)(100),)) == 0
     assert held(()) == 0
+
+
+def test_the_fewest_streams_that_were_missed_count() -> None:
+    missed = least_missed(tuple(map(holds(150), (100, 225, 169))))
+    assert missed is not None
+    assert missed.run.streams == 169
+    assert least_missed((holds(150)(100),)) is None
+    assert least_missed(()) is None
+
+
+def test_slowest_client_says_whether_they_were_late() -> None:
+    assert not clients_were_late(replace(GOOD, lateness=(CALM, replace(CALM, send_p99_ms=50.0))))
+    assert clients_were_late(replace(GOOD, lateness=(replace(CALM, send_p99_ms=51.0), CALM)))

@@ -1,103 +1,35 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pytest
-from msgspec.structs import replace
 
 import bench.pair
-from bench.goals import Goals, Trial
-from bench.live_material import Loop, MaterialKind
+import bench.trials
+from bench.live_flags import LiveFlags
 from bench.live_measures import Spread
 from bench.live_processes import LiveError
-from bench.live_record import Judgement, LiveRun, Setup, measured
-from bench.live_trace import Lateness
-from bench.pair import climb, measure
+from bench.live_record import LiveRun
+from bench.pair import measure
 from bench.pair_flags import parse_pair_flags
-from bench.pair_record import PairResult
 from bench.pair_site import PairPlan, cores_from
+from bench.pair_verdict import PairRuns, verdict_on
+from bench.search import Search
+from tests.support.live_trials import SETUP, run_of
 from tests.support.processes import DidNotStart
 
-LOOP = Loop(np.zeros(0, np.int16), np.zeros(16_000, np.int16), ((0, 16_000),))
-CALM = Lateness(100, send_p99_ms=1.0, send_max_ms=2.0, wake_p99_ms=3.0, wake_max_ms=4.0, held_s=0.0)
-SETUP = Setup("voxshard", MaterialKind.CONTINUOUS, 35.0, 8.0, 480, 30_000, 6, "a test", (), {})
-
-
-def run(streams: int, **changes: Any) -> LiveRun:
-    nothing = measured([], Judgement(LOOP, 10.0, 480, 30_000), ())
-    return replace(nothing, streams=streams, lateness=(CALM,), **changes)
-
-
-def holds(most: int) -> Callable[[int], Trial]:
-    return lambda load: Trial(run(load), () if load <= most else ("late",))
-
-
-def test_no_more_is_tried_once_a_load_was_missed() -> None:
-    assert [trial.run.streams for trial in climb((10, 20, 30, 40), holds(25))] == [10, 20, 30]
-    assert climb((), holds(25)) == ()
-
-
-GOOD = PairResult(
-    SETUP,
-    Goals(),
-    one=climb((100, 200, 300), holds(200)),
-    two=climb((380, 400), holds(390)),
-    killed=run(190, resumed=Spread(95, 100, 300, 400, 500), unheard=Spread(190, 40, 90, 120, 200)),
-)
-
-
-def test_two_are_compared_with_one() -> None:
-    assert GOOD.ratio == pytest.approx(1.9)
-    assert GOOD.is_good
-    table = GOOD.tables()[-1]
-    assert table.title.startswith("one instance holds 200, two hold 380: 1.90 times (goal 1.9)")
-    assert [row[0] for row in table.rows] == ["1", "1", "1", "2", "2", "2, one killed"]
-    assert all(len(row) == len(table.columns) for row in table.rows)
-
-
-@pytest.mark.parametrize(
-    "worse",
-    [
-        replace(GOOD, one=climb((100, 200), holds(200))),
-        replace(GOOD, two=climb((380,), holds(300))),
-        replace(GOOD, two=()),
-        replace(GOOD, killed=None),
-    ],
-    ids=["limit of one not seen", "two hold too little", "two not measured", "nobody killed"],
-)
-def test_what_was_not_shown_is_no_success(worse: PairResult) -> None:
-    assert not worse.is_good
-
-
-def test_record_of_a_visit_cut_short_has_its_tables() -> None:
-    result = PairResult(SETUP, Goals())
-    assert result.ratio is None
-    assert result.tables()[-1].rows == ()
-
-
-@pytest.mark.parametrize(
-    ("changes", "lost"),
-    [
-        ({"lost": 1}, "1 lost"),
-        ({"repeated": 2}, "2 repeated"),
-        ({"resumed": Spread(0)}, "nobody had to resume"),
-        ({"unheard": Spread(190, 40, 90, 120, 1_500)}, "1500 ms unheard"),
-    ],
-)
-def test_what_a_kill_has_cost_is_named(changes: dict[str, Any], lost: str) -> None:
-    assert GOOD.killed is not None
-    assert replace(GOOD, killed=replace(GOOD.killed, **changes)).lost_by_kill() == (lost,)
+RUN_S = 38.0
 
 
 def test_flags_of_both_instances() -> None:
     flags = parse_pair_flags(
         [
-            *("280,320", "--engine", "fun-asr-nano", "--devices", "cuda:0,cuda:1", "--workers", "2"),
-            *("--gateways", "2", "--cores", "12", "--serve", "--model models/nano --kv-cache-gib 4"),
-            *("--seconds", "35", "--within", "550"),
+            *("--first", "280", "--most", "400", "--engine", "fun-asr-nano", "--devices", "cuda:0,cuda:1"),
+            *("--workers", "2", "--gateways", "2", "--cores", "12"),
+            *("--serve", "--model models/nano --kv-cache-gib 4", "--seconds", "35", "--budget", "550"),
         ]
     )
     assert flags.plan == PairPlan(
@@ -109,12 +41,13 @@ def test_flags_of_both_instances() -> None:
         boot_s=300.0,
         flags=("--model", "models/nano", "--kv-cache-gib", "4"),
     )
-    assert (flags.loads, flags.within_s, flags.live.load.seconds) == ((280, 320), 550.0, 35.0)
+    assert flags.search == Search(280, 400, step=0.05, within=0.05)
+    assert (flags.budget_s, flags.live.load.seconds) == (550.0, 35.0)
 
 
 def test_one_device_is_not_two(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        parse_pair_flags(["10", "--devices", "cuda:0"])
+        parse_pair_flags(["--devices", "cuda:0"])
     assert "cuda:0 is not A,B" in capsys.readouterr().err
 
 
@@ -124,17 +57,99 @@ def test_cores_of_both_are_as_many_or_nothing_is_measured() -> None:
         cores_from(3, 3, {5, 6, 7, 8, 9})
 
 
-class Ready:
-    front_of_one = "ws://127.0.0.1:1"
+@dataclass(slots=True)
+class Visit:
+    """Two cards that hold `most` streams each, for a time that only its runs and rests take."""
+
+    most: int
+    now: float = 0.0
+    front_of_one: str = "one"
+    front: str = "both"
+
+    @property
+    def one(self) -> Visit:
+        return self
+
+    def join(self) -> None: ...
+
+    def kill_all(self) -> None: ...
 
     def metrics_of_one(self) -> tuple[str, ...]:
         return ()
 
+    def metrics_of_other(self) -> tuple[str, ...]:
+        return ()
 
-def test_an_instance_that_could_not_be_tried_in_time_is_not_called_slow(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(bench.pair, "Pair", lambda plan: nullcontext(Ready()))
-    flags = parse_pair_flags(["10", "--within", "0.001"])
-    with pytest.raises(LiveError, match="raise --within"):
-        list(measure(flags, PairResult(SETUP, Goals())))
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+    def run_once(
+        self, live: LiveFlags, servers: Sequence[str], streams: int, loop: object, *begun: object
+    ) -> LiveRun:
+        self.now += RUN_S
+        cards = 1 if servers == ("one",) else 2
+        resumed = Spread(streams // 2, 100, 200, 300, 400) if live.load.resume else Spread(0)
+        return run_of(
+            streams,
+            after_stop=Spread(streams, 100, 200, 200, 200),
+            late_share=0.0 if streams <= cards * self.most else 0.3,
+            resumed=resumed,
+        )
+
+
+Measured = Callable[..., list[PairRuns]]
+
+
+@pytest.fixture
+def measured(monkeypatch: pytest.MonkeyPatch) -> Measured:
+    """What is known after each run at two cards that hold so many streams each."""
+
+    def measured(most: int, *arguments: str) -> list[PairRuns]:
+        visit: Any = Visit(most)
+        monkeypatch.setattr(bench.pair, "Pair", lambda plan: nullcontext(visit))
+        monkeypatch.setattr(bench.pair, "run_once", visit.run_once)
+        monkeypatch.setattr(bench.pair, "time", visit)
+        monkeypatch.setattr(bench.trials, "time", visit)
+        length = ["--seconds", "30", "--ramp", "8"]
+        flags = parse_pair_flags(["--first", "275", *length, *arguments])
+        known = list(measure(flags, PairRuns(SETUP, flags.goals, flags.search.within)))
+        assert visit.now <= flags.budget_s
+        return known
+
+    return measured
+
+
+def loads(runs: PairRuns) -> tuple[list[int], list[int], int | None]:
+    one, two = ([trial.run.streams for trial in trials] for trials in (runs.one, runs.two))
+    return one, two, None if runs.killed is None else runs.killed.streams
+
+
+def test_two_cards_that_hold_twice_as_much_are_good(measured: Measured) -> None:
+    known = measured(280, "--budget", "400")
+    assert loads(known[-1]) == ([275, 288], [548, 576, 562], 274)
+    assert verdict_on(known[-1]).against == ()
+    # Known after each run, for a visit may end at any time.
+    assert len(known) == 6
+
+
+def test_first_load_that_one_misses_is_not_the_end(measured: Measured) -> None:
+    assert loads(measured(265, "--budget", "400")[-1]) == ([275, 262], [523, 550, 536], 262)
+
+
+def test_limit_of_one_costs_neither_two_nor_the_kill_their_time(measured: Measured) -> None:
+    runs = measured(400, "--budget", "300")[-1]
+    assert loads(runs) == ([275, 288], [548, 576], 288)
+    assert "the limit of one was not reached" in verdict_on(runs).against
+
+
+def test_no_time_for_one_is_not_called_slow(measured: Measured) -> None:
+    with pytest.raises(LiveError, match="raise --budget"):
+        measured(280, "--budget", "100")
+
+
+def test_cards_that_hold_nothing_cannot_lose_anything(measured: Measured) -> None:
+    with pytest.raises(LiveError, match="begin with fewer streams"):
+        measured(10, "--budget", "400")
