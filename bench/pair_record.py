@@ -38,10 +38,10 @@ class PairResult(msgspec.Struct, frozen=True):
 
     def _verdicts(self) -> Table:
         runs = self.runs
-        rows = [_row("1", trial.run, trial.missed) for trial in runs.one]
-        rows += [_row("2", trial.run, trial.missed) for trial in runs.two]
+        rows = [_row("1", trial.run, trial.missed or ("held",)) for trial in runs.one]
+        rows += [_row("2", trial.run, trial.missed or ("held",)) for trial in runs.two]
         if runs.killed is not None:
-            rows.append(_row("2, one killed", runs.killed, lost_by_kill(runs.killed)))
+            rows.append(_row("2, one killed", runs.killed, lost_by_kill(runs.killed) or ("nothing lost",)))
         return Table(self._title(), _COLUMNS, tuple(rows))
 
     def _title(self) -> str:
@@ -68,7 +68,7 @@ def _times(ratio: float | None) -> str:
     return "– times" if ratio is None else f"{ratio:.3f} times"
 
 
-def _row(instances: str, run: LiveRun, missed: tuple[str, ...]) -> tuple[Cell, ...]:
+def _row(instances: str, run: LiveRun, verdict: tuple[str, ...]) -> tuple[Cell, ...]:
     return (
         instances,
         run.streams,
@@ -79,5 +79,5 @@ def _row(instances: str, run: LiveRun, missed: tuple[str, ...]) -> tuple[Cell, .
         run.resumed.count,
         run.resumed.p95,
         run.unheard.max,
-        ", ".join(missed) or "held",
+        ", ".join(verdict),
     )

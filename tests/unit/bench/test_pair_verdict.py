@@ -113,6 +113,7 @@ def test_record_says_what_both_hold_and_miss_and_where_the_streams_were() -> Non
     assert table.title.endswith("; good")
     assert [row[0] for row in table.rows] == ["1", "1", "2", "2", "2, one killed"]
     assert table.rows[2][2] == "289 + 259"
+    assert [row[-1] for row in table.rows] == ["held", "late", "held", "late", "nothing lost"]
     assert all(len(row) == len(table.columns) for row in table.rows)
 
 
