@@ -17,8 +17,7 @@ from bench.live_record import LiveRun, Setup
 from bench.search import Search, are_close
 
 LEAST_RATIO: Final = 1.9
-_MOST_RATIO: Final = 2
-# From 1.9 times the limit of one to 2 times, or to 1.8.
+# From 1.9 times what one missed beyond twice what it held, or to 1.8 times.
 _STEP_OF_TWO: Final = 0.06
 # More than the borders of sentences take of speech, far less than a word that was lost and its neighbours.
 MOST_UNHEARD_MS: Final = 1_000
@@ -72,10 +71,10 @@ def verdict_on(runs: PairRuns) -> PairVerdict:
 
 
 def search_for_two(one: tuple[Trial, ...], within: float) -> Search:
-    """Upwards from the least that is enough, or downwards."""
-    missed = least_missed(one)
-    limit = held(one) if missed is None else missed.run.streams
-    return Search(math.ceil(LEAST_RATIO * limit), _MOST_RATIO * limit, _STEP_OF_TWO, within)
+    """From the least that is enough upwards to twice what one holds, which is all they can, or downwards."""
+    holds, misses = held(one), _streams(least_missed(one))
+    enough = math.ceil(LEAST_RATIO * (misses or holds))
+    return Search(enough, max(enough, 2 * holds), _STEP_OF_TWO, within)
 
 
 def lost_by_kill(run: LiveRun | None) -> tuple[str, ...]:

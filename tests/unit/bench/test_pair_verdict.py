@@ -94,9 +94,15 @@ def loads_of_two(one: tuple[Trial, ...], limit: int) -> list[int]:
 
 def test_two_begin_with_the_least_that_is_enough() -> None:
     one = tried(holds(280), 275, 288)
-    assert loads_of_two(one, limit=600) == [548, 576]
-    assert loads_of_two(one, limit=550) == [548, 576]
+    assert loads_of_two(one, limit=600) == [548, 550]
+    assert loads_of_two(one, limit=549) == [548, 550]
     assert loads_of_two(one, limit=530) == [548, 517]
+    assert loads_of_two(tried(holds(285), 275, 288, 281), limit=570) == [548, 562]
+
+
+def test_two_are_not_spared_what_is_enough_where_the_limit_of_one_is_known_badly() -> None:
+    assert loads_of_two(tried(holds(280), 200, 300), limit=600) == [570]
+    assert loads_of_two(tried(holds(0), 300), limit=500) == [570, 538, 508, 480]
 
 
 def test_two_begin_with_what_one_holds_if_it_missed_nothing() -> None:
