@@ -33,17 +33,19 @@ class WorkerRoom:
         self._given: set[int] = set()
         # Those of them that the worker has answered; all its later reports count them.
         self._answered: set[int] = set()
+        # How many it counts that are over since.
+        self._gone = 0
         self.late = False
 
     @property
     def speakers(self) -> int:
         """Sessions that are expected to speak at once."""
-        return self._reported + self.unreported
+        return self._reported + len(self._given)
 
     @property
     def unreported(self) -> int:
-        """Sessions that the worker's newest report does not count."""
-        return len(self._given)
+        """How many sessions more, or fewer, the worker has than its newest report says, by what is known here."""
+        return len(self._given) - self._gone
 
     @property
     def is_free(self) -> bool:
@@ -61,6 +63,7 @@ class WorkerRoom:
         self.late = self._is_late(load.lag_ms)
         self._given -= self._answered
         self._answered.clear()
+        self._gone = 0
 
     def given(self, number: int) -> None:
         """A session is on its way to the worker."""
@@ -71,9 +74,12 @@ class WorkerRoom:
         self._answered.add(number)
 
     def gone(self, number: int) -> None:
-        """The worker has it no more; if it was reported, the next report will say so."""
-        self._given.discard(number)
-        self._answered.discard(number)
+        """The worker has it no more, or was told to; if it was reported, the next report will say so."""
+        if number in self._given:
+            self._given.remove(number)
+            self._answered.discard(number)
+        else:
+            self._gone += 1
 
     def _is_late(self, lag_ms: int) -> bool:
         most = self.limits.max_lag_ms

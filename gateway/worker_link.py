@@ -119,7 +119,7 @@ class WorkerLink:
 
     @property
     def sessions(self) -> int:
-        """As the worker has told, and what we have given it since."""
+        """As the worker has told, and what has begun and ended here since."""
         reported = self.load.sessions if self.load is not None else 0
         return reported + self.room.unreported
 
@@ -138,8 +138,8 @@ class WorkerLink:
         return stream
 
     def forget(self, number: int) -> None:
-        self._streams.pop(number, None)
-        self.room.gone(number)
+        if self._streams.pop(number, None) is not None:
+            self.room.gone(number)
 
     def send(self, kind: FrameType, payload: msgspec.Struct, number: int, epoch: int) -> None:
         if self._transport is not None:

@@ -130,6 +130,21 @@ def test_it_has_the_sessions_that_it_told_of_and_those_it_was_given_since() -> N
     with_link(check)
 
 
+def test_what_has_ended_here_is_not_counted_until_the_next_report_either() -> None:
+    def check(rig: LinkRig) -> None:
+        stream = rig.open(Listener())
+        rig.hear(FrameType.OPENED, Opened(64_000))
+        rig.hear(FrameType.LOAD, Load(True, 4, 0, 0, 7, None), stream=0)
+        rig.hear(FrameType.STOPPED, STOPPED)
+        stream.close()
+        counts = [rig.link.sessions]
+        rig.hear(FrameType.LOAD, Load(True, 3, 0, 0, 8, None), stream=0)
+        counts.append(rig.link.sessions)
+        assert counts == [3, 3]
+
+    with_link(check)
+
+
 def test_what_is_refused_by_the_worker_takes_no_room() -> None:
     def check(rig: LinkRig) -> None:
         rig.open(Listener())
