@@ -11,7 +11,7 @@ import pytest
 from common.settings import Settings
 from tests.support import echo_engine
 from tests.support.echo_engine import BATCH, MAX_IN_FLIGHT, fingerprint
-from tests.support.hosted import FINAL, HOP, WITHIN_S, answers, bounded, noise, ordered, serving
+from tests.support.hosted import FINAL, HOP, WITHIN_S, answers, bounded, noise, ordered, process, serving
 from worker.engines.base import EngineError, TranscribeRequest
 from worker.engines.words import TimedWord
 from worker.pipeline.effects import DecodeKind
@@ -129,5 +129,26 @@ def test_giving_up_reaches_the_engine_and_frees_the_place() -> None:
             said = await asyncio.wait_for(engine.transcribe(ordered("")), 5)
             assert said.text.split()[-1] == str(5 * MAX_IN_FLIGHT)
             assert await asyncio.wait_for(engine.room(), 5) == BATCH
+
+    bounded(scenario)
+
+
+@pytest.mark.fault
+def test_giving_up_what_the_engine_has_not_begun_frees_the_place() -> None:
+    async def scenario() -> None:
+        async with serving() as engine:
+            living = process(engine)
+            assert living is not None
+            # So that it hears of the request and of giving it up at once.
+            living.suspend()
+            asked = [asyncio.create_task(engine.transcribe(ordered("wait 60"))) for _ in range(MAX_IN_FLIGHT)]
+            await asyncio.sleep(0.05)
+            for task in asked:
+                task.cancel()
+            assert [type(answer) for answer in await answers(asked)] == [asyncio.CancelledError] * 8
+            await asyncio.sleep(0.05)
+            living.resume()
+            said = await asyncio.wait_for(engine.transcribe(ordered("")), 5)
+            assert said.text.split()[-1] == "0"
 
     bounded(scenario)

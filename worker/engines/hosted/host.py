@@ -6,10 +6,10 @@ import asyncio
 import gc
 import logging
 import time
-from collections.abc import Coroutine, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from functools import partial
+from typing import Final
 
 from common.logs import configure_logs
 from common.settings import Settings
@@ -58,7 +58,7 @@ class EngineHost:
         except Exception as error:
             log.debug("cannot start", exc_info=error)
             return await self._last_words(CannotStart(str(error), is_card_error(error)))
-        chores = [asyncio.create_task(self._or_over(chore)) for chore in (self._tell_room(), self._watch())]
+        chores = [asyncio.create_task(self._or_over(chore)) for chore in (self._tell_room, self._watch)]
         death = await self._over
         for task in (*chores, *self._requests.values()):
             task.cancel()
@@ -109,9 +109,15 @@ class EngineHost:
     # --- requests ------------------------------------------------------------------------------
 
     def _begin(self, ask: Ask) -> None:
-        task = asyncio.create_task(self._or_over(self._transcribe(ask)))
-        self._requests[ask.number] = task
+        self._requests[ask.number] = task = asyncio.create_task(self._or_over(partial(self._transcribe, ask)))
+        task.add_done_callback(partial(self._done, ask.number))
         self._asked_since_room.set()
+
+    def _done(self, number: int, task: asyncio.Task[None]) -> None:
+        """Not in the task, since one that is given up before its first step never takes it."""
+        del self._requests[number]
+        if task.cancelled():
+            self._pipe.send(Refused(number, "given up"))
 
     async def _transcribe(self, ask: Ask) -> None:
         came = time.monotonic()
@@ -124,14 +130,9 @@ class EngineHost:
         except Exception as error:
             log.exception("unexpected error of the engine")
             self._pipe.send(Refused(ask.number, f"unexpected error of the engine: {error!r}"))
-        except asyncio.CancelledError:
-            self._pipe.send(Refused(ask.number, "given up"))
-            raise
         else:
             stages = (("hand_over", came - ask.asked_at), *hypothesis.stages)
             self._pipe.send(Answer(ask.number, replace(hypothesis, stages=stages)))
-        finally:
-            del self._requests[ask.number]
 
     def _request(self, ask: Ask) -> TranscribeRequest:
         return TranscribeRequest(
@@ -167,17 +168,16 @@ class EngineHost:
             self._pipe.send(Alive())
             await asyncio.sleep(_CHECK_S)
 
-    async def _or_over(self, work: Coroutine[Any, Any, None]) -> None:
-        with suppress(asyncio.CancelledError):
-            try:
-                await work
-            except Exception as error:
-                dead = (
-                    error
-                    if isinstance(error, EngineDead)
-                    else engine_dead(f"the engine failed: {error!r}", error)
-                )
-                self._end(dead)
+    async def _or_over(self, work: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await work()
+        except Exception as error:
+            dead = (
+                error
+                if isinstance(error, EngineDead)
+                else engine_dead(f"the engine failed: {error!r}", error)
+            )
+            self._end(dead)
 
     def _end(self, death: EngineDead | None) -> None:
         if not self._over.done():
