@@ -49,6 +49,24 @@ async def test_poison_takes_two_workers_and_nobody_else(end: str) -> None:
 
 
 @in_loop
+async def test_audio_that_no_engine_can_decode_ends_its_own_session_and_no_worker() -> None:
+    with Deployment(Plan(workers=2, environ={"SCRIPTED_ENGINE_POISON": "refuse"})) as deployment:
+        async with wire_client(deployment.url) as silent, wire_client(deployment.url) as poisoner:
+            await silent.start()
+            await poisoner.start()
+            # Slowly, so that partials of it fail long before its final does.
+            await poisoner.send_audio(poisoned(spoken(speech_ms=4_000, silence_ms=0)), pause_s=0.02)
+            await poisoner.send("STOP")
+            error = await poisoner.error()
+            assert (error["code"], await poisoner.closed()) == ("engine_failed", 1011)
+            await silent.send("STOP")
+            await silent.event("stopped")
+            assert not any(message.get("event") == "moved" for message in silent.messages)
+        assert deployment.logs.count("decode failed") > 3
+        assert _restarts(deployment) == 0
+
+
+@in_loop
 async def test_workers_that_are_killed_in_one_segment_are_bad_luck() -> None:
     # A decode takes so long that its worker is killed in it.
     environ = {"SCRIPTED_ENGINE_DELAY_MS": "1500"}

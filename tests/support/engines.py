@@ -7,7 +7,8 @@ SCRIPTED_ENGINE_LANES        so many decodes at a time; 1 if not given.
 SCRIPTED_ENGINE_FAIL_AFTER   the n-th decode of the process raises `EngineError`, only that one.
 SCRIPTED_ENGINE_FAIL_FROM    the n-th decode and all after it do.
 SCRIPTED_ENGINE_DIES_AFTER   the n-th decode of the process raises `EngineDead`.
-SCRIPTED_ENGINE_POISON       what `poisoned` audio does to the process: `exit`, `hang`, or a signal by name.
+SCRIPTED_ENGINE_POISON       what `poisoned` audio does to the process: `exit`, `hang`, or a signal by name;
+                             with `refuse` it does nothing, but its decode raises `EngineError`.
 SCRIPTED_ENGINE_BOOT         `fail`: the engine does not start.
 SCRIPTED_ENGINE_BOOT_MS      starting takes so long.
 """
@@ -70,6 +71,8 @@ def _die(how: str) -> None:
     """In the middle of the event loop, as a fault of native code would."""
     if how == "exit":
         os._exit(1)
+    if how == "refuse":
+        raise EngineError("the script says that no decode of this audio succeeds")
     if how == "hang":
         time.sleep(_FOR_GOOD_S)
     os.kill(os.getpid(), signal.Signals[how])

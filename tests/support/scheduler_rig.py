@@ -19,8 +19,10 @@ from worker.scheduler.runner import DecodeScheduler
 class Owner:
     """A session that gives its decodes' lengths for audio and keeps what comes back."""
 
-    def __init__(self, *, ended: bool = False, suspects: tuple[int, ...] = ()) -> None:
-        self.id = "call"
+    def __init__(
+        self, name: str = "call", *, ended: bool = False, suspects: tuple[int, ...] = ()
+    ) -> None:
+        self.id = name
         self.ended = ended
         self.said: list[tuple[int, ...]] = []
         """The segments that the engine has, whenever that was said."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections import Counter
 from collections.abc import Hashable
 from functools import partial
 from typing import Final, Protocol
@@ -21,7 +22,7 @@ log = logging.getLogger(__name__)
 
 # Far beyond any decode, however loaded the machine: an engine that takes longer will not answer at all.
 DECODE_LIMIT_S: Final = 60.0
-# This many failures in a row are no accident of one window of audio.
+# This many failures in a row, of more than one session, are no accident of somebody's audio.
 MAX_FAILURES_IN_A_ROW: Final = 3
 
 
@@ -56,7 +57,8 @@ class DecodeScheduler:
         self._running: dict[DecodeKey[DecodeOwner], asyncio.Task[None]] = {}
         # One at a time: if the worker dies of it, it is known which one it was.
         self._suspect: DecodeKey[DecodeOwner] | None = None
-        self._failures = 0
+        # In a row, by session.
+        self._failures: Counter[str] = Counter()
         self._gathering = Gathering()
         self.decodes = 0
 
@@ -211,7 +213,7 @@ class DecodeScheduler:
             raise EngineError("unexpected error of the engine") from error
 
     def _on_success(self, owner: DecodeOwner, decode: Decode, hypothesis: Hypothesis) -> None:
-        self._failures = 0
+        self._failures.clear()
         self.decodes += 1
         self._metrics.busy("decode", hypothesis.busy_s)
         for stage, seconds in hypothesis.stages:
@@ -220,10 +222,11 @@ class DecodeScheduler:
         owner.decoded(decode, hypothesis)
 
     def _on_failure(self, owner: DecodeOwner, decode: Decode, error: EngineError) -> None:
-        self._failures += 1
-        told = {"session": owner.id, "kind": decode.kind.name, "in_a_row": self._failures}
+        self._failures[owner.id] += 1
+        in_a_row = self._failures.total()
+        told = {"session": owner.id, "kind": decode.kind.name, "in_a_row": in_a_row}
         log.error("decode failed", extra=told, exc_info=error)
         owner.in_decode.over(decode.segment)
         owner.decode_failed(decode)
-        if self._failures >= MAX_FAILURES_IN_A_ROW:
-            raise EngineDead(f"{self._failures} decodes in a row failed") from error
+        if in_a_row >= MAX_FAILURES_IN_A_ROW and len(self._failures) > 1:
+            raise EngineDead(f"{in_a_row} decodes in a row failed") from error

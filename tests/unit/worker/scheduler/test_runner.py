@@ -155,8 +155,8 @@ def test_failures_in_a_row_mean_that_the_engine_is_dead() -> None:
     async def scenario() -> None:
         rig = Rig()
         serving = asyncio.create_task(rig.scheduler.run())
-        for _ in range(MAX_FAILURES_IN_A_ROW):
-            rig.scheduler.submit(Owner(), FINAL)
+        for name in ("call-1", "call-1", "call-2"):
+            rig.scheduler.submit(Owner(name), FINAL)
             await turns()
             assert not serving.done()
             rig.engine.fail(EngineError("again"))
@@ -166,12 +166,26 @@ def test_failures_in_a_row_mean_that_the_engine_is_dead() -> None:
     run(scenario())
 
 
+def test_failures_of_one_session_alone_are_held_against_no_engine() -> None:
+    async def scenario() -> None:
+        rig, unlucky = Rig(), Owner()
+        async with rig.serving():
+            for _ in range(2 * MAX_FAILURES_IN_A_ROW):
+                rig.scheduler.submit(unlucky, FINAL)
+                await turns()
+                rig.engine.fail(EngineError("whatever its audio is"))
+                await turns()
+        assert len(unlucky.failed) == 2 * MAX_FAILURES_IN_A_ROW
+
+    run(scenario())
+
+
 def test_a_success_in_between_forgives_what_failed_before() -> None:
     async def scenario() -> None:
         rig = Rig()
         async with rig.serving():
             for round_ in range(2 * MAX_FAILURES_IN_A_ROW):
-                rig.scheduler.submit(Owner(), FINAL)
+                rig.scheduler.submit(Owner(f"call-{round_}"), FINAL)
                 await turns()
                 if round_ % MAX_FAILURES_IN_A_ROW == 0:
                     rig.engine.answer("fine")
