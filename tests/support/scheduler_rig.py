@@ -20,9 +20,15 @@ class Owner:
     """A session that gives its decodes' lengths for audio and keeps what comes back."""
 
     def __init__(
-        self, name: str = "call", *, ended: bool = False, suspects: tuple[int, ...] = ()
+        self,
+        name: str = "call",
+        *,
+        ended: bool = False,
+        suspects: tuple[int, ...] = (),
+        catching_up: bool = False,
     ) -> None:
         self.id = name
+        self.catching_up = catching_up
         self.ended = ended
         self.said: list[tuple[int, ...]] = []
         """The segments that the engine has, whenever that was said."""

@@ -20,7 +20,8 @@ DecodeKey: TypeAlias = tuple[Owner, DecodeKind, int]
 
 @dataclass(frozen=True, slots=True)
 class Queued(Generic[Owner]):
-    """A request for `owner` (a session), made at the time `asked_at` (seconds); see `Decode`, `InDecode`."""
+    """A request for `owner` (a session), made at the time `asked_at` (seconds); see `Decode`, `InDecode`.
+    `behind`: more of the owner's audio waits than a live client sends."""
 
     owner: Owner
     kind: DecodeKind
@@ -30,6 +31,7 @@ class Queued(Generic[Owner]):
     asked_at: float
     foreseen: bool = False
     suspect: bool = False
+    behind: bool = False
 
     @property
     def key(self) -> DecodeKey[Owner]:
@@ -63,13 +65,17 @@ class DecodeQueue(Generic[Owner]):
         least: DecodeKind = DecodeKind.PARTIAL,
         *,
         suspects: bool = True,
+        behind: bool = True,
     ) -> Queued[Owner] | None:
         """The best request now, taken out; none whose predecessor is still `running`, none below `least`, and
-        of a suspect only if one may be taken."""
+        of a suspect, or of one that is behind, only if such a one may be taken."""
         waiting = (
             entry
             for key, entry in self._entries.items()
-            if entry.kind <= least and key not in running and (suspects or not entry.suspect)
+            if entry.kind <= least
+            and key not in running
+            and (suspects or not entry.suspect)
+            and (behind or not entry.behind)
         )
         request = min(waiting, key=_rank, default=None)
         if request is not None:

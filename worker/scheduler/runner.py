@@ -33,6 +33,11 @@ class DecodeOwner(Hashable, Protocol):
     def id(self) -> str: ...
 
     @property
+    def catching_up(self) -> bool:
+        """More of its audio waits than a live client sends at once."""
+        ...
+
+    @property
     def in_decode(self) -> InDecode:
         """Is told what the engine is given, and what it has answered; not what it has died of."""
         ...
@@ -57,6 +62,8 @@ class DecodeScheduler:
         self._running: dict[DecodeKey[DecodeOwner], asyncio.Task[None]] = {}
         # One at a time: if the worker dies of it, it is known which one it was.
         self._suspect: DecodeKey[DecodeOwner] | None = None
+        # Of those that run, the ones of sessions that are behind.
+        self._behind: set[DecodeKey[DecodeOwner]] = set()
         # In a row, by session.
         self._failures: Counter[str] = Counter()
         self._gathering = Gathering()
@@ -72,6 +79,7 @@ class DecodeScheduler:
             decode.end,
             asked_at,
             suspect=decode.segment in owner.in_decode.suspects,
+            behind=owner.catching_up,
         )
         for replaced in self._queue.push(request):
             self._metrics.superseded(replaced.kind)
@@ -150,6 +158,8 @@ class DecodeScheduler:
         self._running[request.key] = task
         if request.suspect:
             self._suspect = request.key
+        if request.behind:
+            self._behind.add(request.key)
         task.add_done_callback(partial(self._done, request.key))
 
     def _free(self) -> int:
@@ -157,16 +167,21 @@ class DecodeScheduler:
 
     def _best(self, count: int, least: DecodeKind) -> list[Queued[DecodeOwner]]:
         """The best requests, at most `count`, none of a kind below `least`. One session's partials come one
-        after another: what a newer one would replace is not begun beside it."""
+        after another: what a newer one would replace is not begun beside it. Files that are sent as fast as
+        they are heard, and always have a final that waits, get half of the engine while others want some."""
         taken: list[Queued[DecodeOwner]] = []
         running = dict.fromkeys(self._running)
         suspects = self._suspect is None
-        while (
-            len(taken) < count and (request := self._queue.pop(running, least, suspects=suspects)) is not None
-        ):
+        room_behind = max(1, self._engine.capabilities.max_in_flight // 2) - len(self._behind)
+        while len(taken) < count:
+            pop = partial(self._queue.pop, running, least, suspects=suspects)
+            request = pop(behind=room_behind > 0) or pop()
+            if request is None:
+                break
             taken.append(request)
             running[request.key] = None
             suspects = suspects and not request.suspect
+            room_behind -= request.behind
         if taken and len(taken) == count and len(self._queue):
             self._wake.set()
         return taken
@@ -175,6 +190,7 @@ class DecodeScheduler:
         del self._running[key]
         if key == self._suspect:
             self._suspect = None
+        self._behind.discard(key)
         self._wake.set()
 
     def _abort(self, key: DecodeKey[DecodeOwner]) -> None:

@@ -209,6 +209,14 @@ def test_a_suspect_is_taken_only_when_one_may_be() -> None:
     assert queue.pop() == suspect
 
 
+def test_one_that_is_behind_is_taken_only_when_one_may_be() -> None:
+    behind, other = replace(request(FINAL, 1), behind=True), request(PARTIAL, 2, owner="b")
+    queue = queue_of(behind, other)
+    assert queue.pop(behind=False) == other
+    assert queue.pop(behind=False) is None
+    assert queue.pop() == behind
+
+
 def test_a_speculation_of_a_suspect_stays_one_when_it_is_wanted_as_the_final() -> None:
     queue = queue_of(replace(request(SPECULATIVE, 1), suspect=True))
     assert queue.promote("a", 0, 2)
