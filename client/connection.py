@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from http import HTTPStatus
+from ssl import SSLCertVerificationError
 from typing import Final
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -82,6 +83,10 @@ async def open_connection(url: str, api_key: str | None = None) -> ClientConnect
             ping_timeout=None,
             close_timeout=CLOSE_TIMEOUT_S,
         )
+    except SSLCertVerificationError as error:
+        # Both an OSError and a ValueError; to try again, or another address, is of no use.
+        message = f"the certificate of {url} cannot be trusted: {error.verify_message}"
+        raise StreamError("handshake_refused", message) from error
     except (InvalidURI, ValueError) as error:
         raise _bad_url(url) from error
     except OSError as error:

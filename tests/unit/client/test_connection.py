@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable
 from http import HTTPStatus
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -13,6 +15,7 @@ from websockets.http11 import Request, Response
 
 from client.connection import closed_by, open_connection, opening_commands, resume_url, session_url
 from client.failures import StreamError
+from tests.support.certificate import make_certificate
 
 URL = "ws://127.0.0.1:10095"
 
@@ -153,6 +156,24 @@ def test_a_proxy_says_when_to_come_again(header: str, after_s: float | None) -> 
 
     error = asyncio.run(_attempt(refuse))
     assert (error.code, error.retryable, error.retry_after_s) == ("handshake_refused", True, after_s)
+
+
+def test_a_certificate_that_nobody_vouches_for_is_told_as_that(tmp_path: Path) -> None:
+    async def never(_connection: ServerConnection) -> None:
+        raise AssertionError
+
+    tls = make_certificate(tmp_path).tls
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tls.certificate, tls.key)
+
+    async def attempt() -> None:
+        async with serve(never, "127.0.0.1", 0, ssl=context) as server:
+            port = next(iter(server.sockets)).getsockname()[1]
+            await open_connection(f"wss://127.0.0.1:{port}")
+
+    with pytest.raises(StreamError, match="certificate of wss://.*: self-signed certificate") as refused:
+        asyncio.run(attempt())
+    assert (refused.value.code, refused.value.retryable) == ("handshake_refused", False)
 
 
 def test_a_server_that_hangs_up_without_an_answer_may_be_tried_again() -> None:
