@@ -65,7 +65,8 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """A segment has ended: decode [audio_from, audio_to). The VAD begins afresh at the checkpoint."""
+    """A segment has ended: decode [audio_from, audio_to), if that is not empty. The VAD begins afresh at the
+    checkpoint."""
 
     segment: OpenSegment
     end: int
@@ -127,6 +128,12 @@ class Segmenter:
         if self._open is None:
             return SegmenterState.SILENCE
         return SegmenterState.SPEECH if self._detector.speaking else SegmenterState.TRAILING
+
+    @property
+    def holds_speech(self) -> bool:
+        """Whether any was heard of the open segment: what a cut leaves for the next one may be none."""
+        assert self._open is not None
+        return self._detector.last_speech > self._open.start
 
     @property
     def speech_end(self) -> int:
@@ -203,11 +210,13 @@ class Segmenter:
     def _closed(self, end: int, endpoint: int, reason: EndpointReason, *, in_speech: bool = False) -> Closed:
         segment = self._open
         assert segment is not None
-        end = max(end, segment.start)
+        # An engine that is asked what was said in silence says something.
+        end = max(end, segment.start) if self.holds_speech else segment.start
+        audio_to = min(end + TAIL, endpoint) if self.holds_speech else segment.audio_from
         # The next segment's pre-roll may reach behind the endpoint, but never into this one's speech.
         audio_from = endpoint if in_speech else max(end, endpoint - PRE_ROLL - self._lag.onset)
         self._take_up(Checkpoint(audio_from, endpoint, segment.index + 1, in_speech))
-        return Closed(segment, end, min(end + TAIL, endpoint), endpoint, reason, self._checkpoint)
+        return Closed(segment, end, audio_to, endpoint, reason, self._checkpoint)
 
 
 def _longest_pause(hops: deque[Hop]) -> tuple[Hop, Hop] | None:

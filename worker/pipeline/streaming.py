@@ -194,6 +194,8 @@ class StreamingPipeline:
 
     def _final_decode(self, closed: Closed, speculation: _Speculation | None) -> list[Effect]:
         segment = closed.segment
+        if closed.audio_to == segment.audio_from:
+            return self._apply_final(segment.index, Recognised(""))
         if speculation is None or speculation.failed:
             return [Decode(DecodeKind.FINAL, segment.index, segment.audio_from, closed.audio_to)]
         if speculation.audio_to != closed.audio_to:
@@ -215,7 +217,7 @@ class StreamingPipeline:
     def _decodes_due(self) -> list[Effect]:
         segment = self._segmenter.open_segment
         # What a cut has the VAD take a second time is soon over, and was in partials before.
-        if segment is None or self._cursor < self._heard:
+        if segment is None or self._cursor < self._heard or not self._segmenter.holds_speech:
             return []
         if self._segmenter.state is SegmenterState.TRAILING:
             return self._speculate(segment)

@@ -181,10 +181,10 @@ def test_closing_in_a_pause_ends_with_the_speech() -> None:
     assert closed.end == 40 * HOP_SAMPLES - END_LAG
 
 
-def test_a_segment_is_at_least_a_hop_long() -> None:
+def test_a_segment_with_speech_is_at_least_a_hop_long() -> None:
     checkpoint = Checkpoint(0, 0, 3, in_speech=True)
     machine = segmenter(checkpoint=checkpoint)
-    [closed] = advanced(machine, "silence 0.6")
+    [closed] = advanced(machine, "speech 0.032, silence 0.6")
     assert isinstance(closed, Closed)
     assert (closed.segment, closed.end) == (OpenSegment(3, 0, 0), HOP_SAMPLES)
 

@@ -157,3 +157,16 @@ def test_a_cut_of_a_long_segment_is_looked_for_in_its_newest_seconds_only() -> N
     closed = cut(machine, given)
     assert closed.endpoint == (early_enough + 1) * HOP_SAMPLES
     assert long_cap * HOP_SAMPLES - closed.endpoint <= LOOK_BACK
+
+
+def test_the_rest_of_a_cut_that_holds_no_speech_has_nothing_to_be_decoded() -> None:
+    machine = segmenter(required_ms=320, checkpoint=Checkpoint(0, 0, 1, in_speech=True))
+    closed = cut(machine, pieces(("silence", 11)))
+    assert (closed.segment.start, closed.end, closed.audio_to) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("reason", [EndpointReason.COMMIT, EndpointReason.STOP])
+def test_neither_has_one_that_is_ended_before_the_vad_has_heard_a_hop_of_it(reason: EndpointReason) -> None:
+    closed = segmenter(checkpoint=Checkpoint(0, 0, 1, in_speech=True)).close(HOP_SAMPLES - 1, reason)
+    assert closed is not None
+    assert (closed.end, closed.audio_to, closed.endpoint) == (0, 0, HOP_SAMPLES - 1)

@@ -159,6 +159,15 @@ def test_a_cut_in_speech_opens_the_next_segment_at_once() -> None:
     assert driven.pipeline.speaking
 
 
+def test_silence_that_a_cut_left_for_the_next_segment_is_never_decoded() -> None:
+    driven = Driven(checkpoint=Checkpoint(0, 0, 1, in_speech=True))
+    said = driven.feed("silence 1.2")
+    assert kinds(said) == []
+    [final] = emitted(said)
+    assert isinstance(final, FinalEvent)
+    assert (final.segment, final.text, final.start, final.end) == (1, "", 0, 0)
+
+
 def test_the_cursor_goes_back_to_where_a_cut_was_made() -> None:
     driven = Driven(SessionOptions(silence_schedule=(ScheduleStep(None, 60_000),)))
     driven.feed("speech 4, silence 0.2, speech 1.7")
