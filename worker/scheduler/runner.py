@@ -214,6 +214,10 @@ class DecodeScheduler:
             self._on_success(owner, decode, hypothesis)
         except EngineError as error:
             self._on_failure(owner, decode, error)
+        except asyncio.CancelledError:
+            # An outcome like the others. A task that kept it would be part of a cycle by its time limit:
+            # session and audio would be free when the collector comes by, in whichever thread that is.
+            return
 
     async def _transcribe(self, wanted: TranscribeRequest) -> Hypothesis:
         limit = asyncio.timeout(DECODE_LIMIT_S)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from itertools import pairwise
 from typing import Final
 
@@ -268,3 +270,22 @@ class BegunAtOnce:
         """Of the rounds in which any came."""
         marks = [*self._marks, len(self._engine.taken)]
         return [after - before for before, after in pairwise(marks) if after > before]
+
+
+def test_a_session_whose_decode_was_given_up_is_free_without_the_garbage_collector() -> None:
+    async def scenario() -> None:
+        rig, owner = Rig(can_abort=True), Owner()
+        async with rig.serving():
+            rig.scheduler.submit(owner, decode(PARTIAL, 1))
+            await turns()
+            rig.scheduler.remove(owner)
+            await turns()
+            left = weakref.ref(owner)
+            del owner
+            assert (rig.engine.given_up, left()) == (1, None)
+
+    gc.disable()
+    try:
+        run(scenario())
+    finally:
+        gc.enable()
