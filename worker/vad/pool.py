@@ -62,12 +62,18 @@ class HopSource(Protocol):
         ...
 
 
+class _Wanted(NamedTuple):
+    """Hops to be heard in a row, from this state on."""
+
+    hops: list[Samples]
+    state: VadState
+
+
 class _Asked(NamedTuple):
     """What one source wants heard."""
 
     source: HopSource
-    hops: list[Samples]
-    state: VadState
+    wanted: _Wanted
 
 
 class VadPool:
@@ -112,9 +118,7 @@ class VadPool:
                     await self._wake.wait()
                     await self._lanes.acquire()
                     self._wake.clear()
-                    batch = self._gather()
-                    if batch:
-                        ticks.create_task(self._tick(batch), name="vad:tick")
+                    if self._begin_tick(ticks):
                         # Those of this tick are ready at its end, others by then.
                         await asyncio.sleep(GATHER_S)
                     else:
@@ -122,9 +126,18 @@ class VadPool:
         finally:
             self._threads.shutdown(wait=False, cancel_futures=True)
 
+    def _begin_tick(self, ticks: asyncio.TaskGroup) -> bool:
+        """Whether somebody has a hop. Of those who have, `run` keeps none until the next."""
+        batch = self._gather()
+        if batch:
+            ticks.create_task(self._tick(batch), name="vad:tick")
+        return bool(batch)
+
     async def _tick(self, batch: list[_Asked]) -> None:
         loop = asyncio.get_running_loop()
-        answer = loop.run_in_executor(self._threads, self._hear, batch)
+        # Not the sources: a thread may be the last to let go of what it is given, and what a session frees
+        # then is not for threads.
+        answer = loop.run_in_executor(self._threads, self._hear, [asked.wanted for asked in batch])
         try:
             heard, busy_s = await asyncio.wait_for(answer, VAD_LIMIT_S)
         except TimeoutError as error:
@@ -145,7 +158,7 @@ class VadPool:
         self._ready = {}
         behind = [source for source in offered if source.catching_up]
         batch = self._ask_live([source for source in offered if not source.catching_up])
-        batch += self._ask_behind(behind, max(MAX_HOPS, TICK_HOPS - sum(len(asked.hops) for asked in batch)))
+        batch += self._ask_behind(behind, max(MAX_HOPS, TICK_HOPS - _hops_in(batch)))
         self._in_tick.update((asked.source, False) for asked in batch)
         return batch
 
@@ -153,7 +166,7 @@ class VadPool:
         limit = _hops_each(len(sources))
         for source in sources:
             self._turns.leave(source)
-        return [asked for source in sources if (asked := _asked(source, limit)).hops]
+        return [asked for source in sources if (asked := _asked(source, limit)).wanted.hops]
 
     def _ask_behind(self, sources: list[HopSource], room: int) -> list[_Asked]:
         """As many as there is room for; the others wait."""
@@ -163,26 +176,31 @@ class VadPool:
                 self.offer(source)
                 continue
             asked = _asked(source, min(MAX_HOPS, room))
-            if not asked.hops:
+            hops = len(asked.wanted.hops)
+            if not hops:
                 # It has ended, or waits for its text.
                 self._turns.leave(source)
                 continue
-            room -= len(asked.hops)
-            self._turns.took(source, len(asked.hops))
+            room -= hops
+            self._turns.took(source, hops)
             batch.append(asked)
         return batch
 
-    def _hear(self, batch: list[_Asked]) -> tuple[list[list[HeardHop]], float]:
+    def _hear(self, wanted: list[_Wanted]) -> tuple[list[list[HeardHop]], float]:
         """In the thread; timed here, so that waiting for the loop does not count as work."""
         began = self._clock.now()
-        heard = _hear_in_rounds(self._model, batch)
+        heard = _hear_in_rounds(self._model, wanted)
         return heard, self._clock.now() - began
 
 
 def _asked(source: HopSource, limit: int) -> _Asked:
     # In this order: orders that are carried out before the next hop reset the state.
     hops = source.next_hops(limit)
-    return _Asked(source, hops, source.vad_state)
+    return _Asked(source, _Wanted(hops, source.vad_state))
+
+
+def _hops_in(batch: list[_Asked]) -> int:
+    return sum(len(asked.wanted.hops) for asked in batch)
 
 
 def _hops_each(sources: int) -> int:
@@ -190,9 +208,9 @@ def _hops_each(sources: int) -> int:
     return min(MAX_HOPS, max(1, TICK_HOPS // max(1, sources)))
 
 
-def _hear_in_rounds(model: VadModel, batch: list[_Asked]) -> list[list[HeardHop]]:
+def _hear_in_rounds(model: VadModel, batch: list[_Wanted]) -> list[list[HeardHop]]:
     """Round by round one call for all that have a hop left, each from its own state to the next."""
-    states = [asked.state for asked in batch]
+    states = [wanted.state for wanted in batch]
     heard: list[list[HeardHop]] = [[] for _ in batch]
     rows, turn = list(range(len(batch))), 0
     while rows:

@@ -171,7 +171,7 @@ def test_a_certificate_that_nobody_vouches_for_is_told_as_that(tmp_path: Path) -
             port = next(iter(server.sockets)).getsockname()[1]
             await open_connection(f"wss://127.0.0.1:{port}")
 
-    with pytest.raises(StreamError, match="certificate of wss://.*: self-signed certificate") as refused:
+    with pytest.raises(StreamError, match=r"certificate of wss://.*: self-signed certificate") as refused:
         asyncio.run(attempt())
     assert (refused.value.code, refused.value.retryable) == ("handshake_refused", False)
 

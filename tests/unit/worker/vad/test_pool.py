@@ -2,6 +2,10 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import weakref
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -219,3 +223,33 @@ def test_the_threads_of_the_model_end_with_the_service() -> None:
         if thread.name.startswith("vad"):
             thread.join(timeout=10)
             assert not thread.is_alive()
+
+
+class Keeping(ThreadPoolExecutor):
+    """Its threads let go of nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self.given: list[object] = []
+
+    def submit(self, function: Callable[..., Any], /, *given: Any, **named: Any) -> Future[Any]:
+        self.given.append(given)
+        return super().submit(function, *given, **named)
+
+
+async def heard(rig: Rig) -> weakref.ref[Source]:
+    source = Source(0.5)
+    rig.pool.offer(source)
+    await until(lambda: bool(source.speech))
+    return weakref.ref(source)
+
+
+def test_a_session_that_was_heard_is_kept_by_nobody() -> None:
+    async def scenario() -> None:
+        rig = Rig()
+        rig.pool._threads = threads = Keeping()
+        async with rig.serving():
+            left = await heard(rig)
+            assert (len(threads.given), left()) == (1, None)
+
+    run(scenario())
