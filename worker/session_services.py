@@ -31,7 +31,8 @@ class Services:
         return self.engine.capabilities
 
     def pipeline(self, options: SessionOptions, checkpoint: Checkpoint) -> StreamingPipeline:
-        cap_ms = self.settings.segment_cap_ms or self.capabilities.max_segment_ms
+        longest_ms = self.capabilities.max_segment_ms
+        cap_ms = min(self.settings.segment_cap_ms or longest_ms, longest_ms)
         partials = partial_settings(self.settings, self.capabilities)
         return StreamingPipeline(options, ms_to_samples(cap_ms), partials, checkpoint, self.vad.lag)
 

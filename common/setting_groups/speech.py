@@ -37,7 +37,7 @@ class Speech(BaseModel):
         default="streaming", description="streaming, offline or AGE_MS:SILENCE_MS,...,inf:MS"
     )
     segment_cap_ms: Rolling[int | None] = Field(
-        default=None, ge=1_000, description="longest segment; the engine's if not given"
+        default=None, ge=1_000, description="longest segment; the engine's if not given or longer"
     )
     partial_interval_ms: Rolling[int] = Field(
         default=480, ge=100, description="new audio between two partials, and before the first"

@@ -215,7 +215,7 @@ def test_audio_and_latency_are_measured() -> None:
     assert rig.metric("asr_final_wait_seconds_sum") == 0.5
 
 
-@pytest.mark.parametrize(("cap_ms", "longest_ms"), [(None, 6_000), (2_000, 2_000)])
+@pytest.mark.parametrize(("cap_ms", "longest_ms"), [(None, 6_000), (2_000, 2_000), (9_000, 6_000)])
 def test_segments_are_cut_at_the_setting_or_at_what_the_engine_can_do(
     cap_ms: int | None, longest_ms: int
 ) -> None:
