@@ -15,8 +15,6 @@ from common.clock import Clock, MonotonicClock
 RESUMED_ERRORS: Final = frozenset({"registry_away", "restarting", "session_evicted", "worker_lost"})
 # RESUME itself may be refused for other reasons that pass; for these it would be refused again.
 FINAL_ERRORS: Final = frozenset({"engine_failed", "internal"})
-# Without an error that says why.
-RESUMED_CLOSES: Final = frozenset({1001, 1006, 1011, 1012, 1013})
 _TRY_LATER_CLOSE: Final = 1013
 
 # Full jitter: all clients of a gateway lose it at once, and must not come back at once.
@@ -29,9 +27,8 @@ _SETTLED_S: Final = 2.0
 
 
 def is_resumed(loss: StreamError) -> bool:
-    if loss.code == "connection_closed":
-        return loss.close_code in RESUMED_CLOSES
-    return loss.code in RESUMED_ERRORS
+    # Without an error that says why, its close code decides.
+    return loss.retryable if loss.code == "connection_closed" else loss.code in RESUMED_ERRORS
 
 
 @dataclass(slots=True)
