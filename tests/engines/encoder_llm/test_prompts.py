@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from transformers import AutoTokenizer
 
 from worker.engines.encoder_llm.families import fun_asr_nano as family
-from worker.engines.encoder_llm.prompts import PromptBook
+from worker.engines.encoder_llm.prompts import KEPT_TOKENS, PromptBook
 
 AUDIO = np.arange(5 * 64, dtype=np.float32).reshape(5, 64)
 
@@ -74,11 +74,16 @@ def test_prompts_are_kept_but_not_shared(folder: Path) -> None:
     assert len(prompts.around(AUDIO, None, ("a",))) < len(prompts.around(AUDIO, "zh", ("a",)))
 
 
-def test_what_is_kept_is_bounded(folder: Path) -> None:
+@pytest.mark.parametrize(("combinations", "words_each"), [(1_300, 1), (60, 200)])
+def test_what_is_kept_is_bounded_however_long_it_is(
+    folder: Path, combinations: int, words_each: int
+) -> None:
     prompts = book(folder)
-    for number in range(1_100):
-        prompts.around(AUDIO, None, (f"word {number}",))
-    assert len(prompts._before) == 1_024
+    for number in range(combinations):
+        prompts.around(AUDIO, None, tuple(f"word {number} {other}" for other in range(words_each)))
+    kept = sum(map(len, prompts._before.values()))
+    assert KEPT_TOKENS - 1_600 < kept <= KEPT_TOKENS
+    assert next(reversed(prompts._before))[1][0] == f"word {combinations - 1} 0"
 
 
 @given(st.lists(words, max_size=120), languages, st.integers(120, 2_000))

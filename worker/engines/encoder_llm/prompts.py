@@ -16,8 +16,8 @@ from worker.engines.encoder_llm.families.fun_asr_nano import AFTER_AUDIO, prompt
 from worker.engines.encoder_llm.rows import Rows, joined, rows_of
 
 _EMBEDDING: Final = "model.embed_tokens.weight"
-_KEPT: Final = 1_024
-"""Combinations; at 100 kB each a bounded amount of memory, however many tenants there are."""
+KEPT_TOKENS: Final = 50_000
+"""Of all combinations together: 100 MB in bf16, however many tenants there are, and whatever they expect."""
 
 
 class PromptBook:
@@ -32,6 +32,7 @@ class PromptBook:
         self._dtype = dtype
         self._most_tokens = most_tokens
         self._before: OrderedDict[tuple[str | None, tuple[str, ...]], Rows] = OrderedDict()
+        self._kept = 0
         self._after = self._embedded(self._tokens(AFTER_AUDIO))
 
     @property
@@ -58,9 +59,11 @@ class PromptBook:
     def _text_before(self, language: str | None, hotwords: tuple[str, ...]) -> Rows:
         key = (language, hotwords)
         if key not in self._before:
-            self._before[key] = self._embedded(self._fitting(language, safe_hotwords(hotwords)))
-            if len(self._before) > _KEPT:
-                self._before.popitem(last=False)
+            rows = self._embedded(self._fitting(language, safe_hotwords(hotwords)))
+            self._kept += len(rows)
+            while self._before and self._kept > KEPT_TOKENS:
+                self._kept -= len(self._before.popitem(last=False)[1])
+            self._before[key] = rows
         self._before.move_to_end(key)
         return self._before[key]
 
