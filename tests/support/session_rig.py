@@ -84,7 +84,7 @@ class FakeScheduler:
         self.served: list[TranscribeRequest] = []
 
     def submit(self, owner: DecodeOwner, decode: Decode) -> None:
-        self.queue.push(Queued(owner, decode.kind, decode.segment, decode.start, decode.end, 0.0))
+        self.queue.push(Queued(owner, decode, 0.0))
 
     def promote(self, owner: DecodeOwner, segment: int) -> None:
         self.queue.promote(owner, segment, 0.0)
@@ -100,7 +100,7 @@ class FakeScheduler:
         queued = self.queue.pop()
         if queued is None:
             return None
-        decode = Decode(queued.kind, queued.segment, queued.start, queued.end, queued.foreseen)
+        decode = queued.decode
         begun = queued.owner.begun(decode)
         if begun is not None:
             decode, request = begun

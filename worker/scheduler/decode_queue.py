@@ -10,7 +10,7 @@ from collections.abc import Container, Hashable
 from dataclasses import dataclass, replace
 from typing import Generic, TypeAlias, TypeVar
 
-from worker.pipeline.effects import DecodeKind
+from worker.pipeline.effects import Decode, DecodeKind
 
 Owner = TypeVar("Owner", bound=Hashable)
 
@@ -20,18 +20,22 @@ DecodeKey: TypeAlias = tuple[Owner, DecodeKind, int]
 
 @dataclass(frozen=True, slots=True)
 class Queued(Generic[Owner]):
-    """A request for `owner` (a session), made at the time `asked_at` (seconds); see `Decode`, `InDecode`.
+    """A request for `owner` (a session), made at the time `asked_at` (seconds). `suspect`: see `InDecode`.
     `behind`: more of the owner's audio waits than a live client sends."""
 
     owner: Owner
-    kind: DecodeKind
-    segment: int
-    start: int
-    end: int
+    decode: Decode
     asked_at: float
-    foreseen: bool = False
     suspect: bool = False
     behind: bool = False
+
+    @property
+    def kind(self) -> DecodeKind:
+        return self.decode.kind
+
+    @property
+    def segment(self) -> int:
+        return self.decode.segment
 
     @property
     def key(self) -> DecodeKey[Owner]:
@@ -91,7 +95,8 @@ class DecodeQueue(Generic[Owner]):
         old = self._entries.pop((owner, DecodeKind.SPECULATIVE, segment), None)
         if old is None:
             return False
-        self.push(replace(old, kind=DecodeKind.FINAL, asked_at=asked_at, foreseen=True))
+        final = replace(old.decode, kind=DecodeKind.FINAL, foreseen=True)
+        self.push(replace(old, decode=final, asked_at=asked_at))
         return True
 
     def withdraw(self, owner: Owner, kind: DecodeKind, segment: int) -> None:

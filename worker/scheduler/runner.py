@@ -70,14 +70,10 @@ class DecodeScheduler:
         self.decodes = 0
 
     def submit(self, owner: DecodeOwner, decode: Decode) -> None:
-        asked_at = self._clock.now()
         request = Queued(
             owner,
-            decode.kind,
-            decode.segment,
-            decode.start,
-            decode.end,
-            asked_at,
+            decode,
+            self._clock.now(),
             suspect=decode.segment in owner.in_decode.suspects,
             behind=owner.catching_up,
         )
@@ -146,8 +142,7 @@ class DecodeScheduler:
 
     def _begin(self, decodes: asyncio.TaskGroup, request: Queued[DecodeOwner]) -> None:
         self._metrics.queued(request.kind, self._clock.now() - request.asked_at)
-        decode = Decode(request.kind, request.segment, request.start, request.end, request.foreseen)
-        begun = request.owner.begun(decode)
+        begun = request.owner.begun(request.decode)
         if begun is None:
             # Somebody else may have its place.
             self._wake.set()

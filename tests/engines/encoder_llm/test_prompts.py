@@ -75,9 +75,7 @@ def test_prompts_are_kept_but_not_shared(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(("combinations", "words_each"), [(1_300, 1), (60, 200)])
-def test_what_is_kept_is_bounded_however_long_it_is(
-    folder: Path, combinations: int, words_each: int
-) -> None:
+def test_what_is_kept_is_bounded_however_long_it_is(folder: Path, combinations: int, words_each: int) -> None:
     prompts = book(folder)
     for number in range(combinations):
         prompts.around(AUDIO, None, tuple(f"word {number} {other}" for other in range(words_each)))

@@ -63,7 +63,7 @@ class Watch:
             replaced: list[Queued[Any]] = push(request)
             for old in replaced:
                 hotwords = old.owner.pipeline.options.hotwords
-                self.replaced.append((hotwords, old.kind, old.start, old.end))
+                self.replaced.append((hotwords, old.kind, old.decode.start, old.decode.end))
             return replaced
 
         monkeypatch.setattr(audio, "_prompts_of", noted_prompts_of)

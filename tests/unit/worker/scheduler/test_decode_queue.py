@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.pipeline.effects import DecodeKind
+from worker.pipeline.effects import Decode, DecodeKind
 from worker.scheduler.decode_queue import DecodeQueue, Queued
 
 FINAL: Final = DecodeKind.FINAL
@@ -18,7 +18,7 @@ PARTIAL: Final = DecodeKind.PARTIAL
 def request(
     kind: DecodeKind, asked_at: float = 0.0, *, owner: str = "a", segment: int = 0, end: int = 100
 ) -> Queued[str]:
-    return Queued(owner, kind, segment, 0, end, asked_at)
+    return Queued(owner, Decode(kind, segment, 0, end), asked_at)
 
 
 def queue_of(*requests: Queued[str]) -> DecodeQueue[str]:
@@ -37,16 +37,20 @@ def drained(queue: DecodeQueue[str]) -> list[Queued[str]]:
 
 def window_of(queued: Queued[str]) -> tuple[object, ...]:
     """All of it but since when it waits, which a newer version takes over."""
-    return queued.owner, queued.kind, queued.segment, queued.start, queued.end
+    return queued.owner, queued.kind, queued.segment, queued.decode.start, queued.decode.end
 
 
 requests: Final = st.builds(
     Queued,
     owner=st.sampled_from("abc"),
-    kind=st.sampled_from(DecodeKind),
-    segment=st.integers(0, 1),
-    start=st.just(0),
-    end=st.integers(1, 3),
+    decode=st.builds(
+        Decode,
+        kind=st.sampled_from(DecodeKind),
+        segment=st.integers(0, 1),
+        start=st.just(0),
+        end=st.integers(1, 3),
+        foreseen=st.just(False),
+    ),
     asked_at=st.integers(0, 3).map(float),
 )
 
@@ -98,9 +102,9 @@ def test_who_speaks_on_has_a_turn_while_others_speak_too() -> None:
 
 
 @pytest.mark.parametrize("other", [{"owner": "b"}, {"segment": 1}])
-def test_requests_of_other_sessions_and_segments_are_never_replaced(other: dict[str, str | int]) -> None:
+def test_requests_of_other_sessions_and_segments_are_never_replaced(other: dict[str, Any]) -> None:
     queue = queue_of(request(SPECULATIVE), request(PARTIAL))
-    assert queue.push(replace(request(FINAL), **other)) == []  # type: ignore[arg-type]
+    assert queue.push(request(FINAL, **other)) == []
     assert len(queue) == 3
 
 
@@ -120,7 +124,7 @@ def test_a_request_replaces_its_own_kind_and_lesser_ones(
 def test_a_promoted_speculation_is_served_as_a_final_with_its_own_audio() -> None:
     queue = queue_of(request(FINAL, 8, owner="b"), request(SPECULATIVE, 3, end=77), request(PARTIAL))
     assert queue.promote("a", 0, asked_at=9)
-    foreseen = replace(request(FINAL, 9, end=77), foreseen=True)
+    foreseen = Queued("a", Decode(FINAL, 0, 0, 77, foreseen=True), 9)
     assert drained(queue) == [request(FINAL, 8, owner="b"), foreseen]
 
 
@@ -168,7 +172,7 @@ def test_what_is_decoded_already_keeps_its_next_version_waiting() -> None:
 
 @pytest.mark.parametrize("other", [{"owner": "b"}, {"segment": 1}, {"kind": SPECULATIVE}])
 def test_only_the_same_decode_keeps_a_request_waiting(other: dict[str, Any]) -> None:
-    wanted = replace(request(PARTIAL), **other)
+    wanted = request(**{"kind": PARTIAL, **other})
     assert queue_of(wanted).pop({request(PARTIAL).key}) == wanted
 
 
@@ -222,4 +226,4 @@ def test_a_speculation_of_a_suspect_stays_one_when_it_is_wanted_as_the_final() -
     assert queue.promote("a", 0, 2)
     assert queue.pop(suspects=False) is None
     taken = queue.pop()
-    assert taken is not None and (taken.kind, taken.suspect, taken.foreseen) == (FINAL, True, True)
+    assert taken is not None and (taken.kind, taken.suspect, taken.decode.foreseen) == (FINAL, True, True)
