@@ -44,7 +44,7 @@ class WorkerRoom:
 
     @property
     def unreported(self) -> int:
-        """How many sessions more, or fewer, the worker has than its newest report says, by what is known here."""
+        """How many sessions more, or fewer, the worker has than its newest report says, as far as known."""
         return len(self._given) - self._gone
 
     @property
