@@ -34,13 +34,18 @@ end
 return answers
 """
 
-# KEYS: one record. ARGV: for how many ms it is kept, the epoch of who reads it. Answers fields and values.
+# KEYS: one record. ARGV: for how many ms it is kept, the epoch of who reads it. Answers nothing, or the head, how
+# many finals there are, and those in one piece: to read thousands of answers would take the asker too long.
 LOAD: Final = """
 local epoch = redis.call('HGET', KEYS[1], 'e')
 if not epoch or tonumber(epoch) > tonumber(ARGV[2]) then return {} end
 redis.call('HSET', KEYS[1], 'e', ARGV[2])
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
-return redis.call('HGETALL', KEYS[1])
+local finals = {}
+for number = 1, redis.call('HLEN', KEYS[1]) - 2 do
+    finals[number] = redis.call('HGET', KEYS[1], number - 1) or ''
+end
+return {redis.call('HGET', KEYS[1], 'h') or '', #finals, table.concat(finals)}
 """
 
 # KEYS: records. ARGV: for how many ms they are kept. Answers 1 for each that is there, else 0.

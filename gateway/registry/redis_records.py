@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from itertools import islice
 from typing import Final
 
 import msgspec
@@ -20,7 +19,9 @@ KEY_PREFIX: Final = "voxshard:record:"
 
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode_head: Final = msgspec.msgpack.Decoder(RecordHead).decode
-_decode_final: Final = msgspec.msgpack.Decoder(FinalEvent).decode
+_decode_finals: Final = msgspec.msgpack.Decoder(tuple[FinalEvent, ...]).decode
+# An array whose length is in the four bytes that follow; its elements are what was saved one by one.
+_ARRAY: Final = b"\xdd"
 
 
 class RedisRecords:
@@ -38,8 +39,7 @@ class RedisRecords:
 
     async def load(self, session: str, epoch: int) -> Record | None:
         answer = await self._scripts.call(LOAD, [KEY_PREFIX + session], [self._kept_ms, epoch])
-        fields = dict(zip(islice(answer, 0, None, 2), islice(answer, 1, None, 2), strict=True))
-        return _record(fields) if fields else None
+        return _record(*answer) if answer else None
 
     async def touch(self, sessions: Sequence[str]) -> list[bool]:
         keys = [KEY_PREFIX + session for session in sessions]
@@ -49,11 +49,10 @@ class RedisRecords:
         await self._scripts.close()
 
 
-def _record(fields: dict[bytes, bytes]) -> Record | None:
+def _record(head: bytes, count: int, finals: bytes) -> Record | None:
     try:
-        finals = [_decode_final(fields[b"%d" % number]) for number in range(len(fields) - 2)]
-        return Record(_decode_head(fields[b"h"]), tuple(finals))
-    except (KeyError, msgspec.DecodeError):
+        return Record(_decode_head(head), _decode_finals(_ARRAY + count.to_bytes(4) + finals))
+    except msgspec.DecodeError:
         # Written by another version: as good as none.
         log.warning("record cannot be read")
         return None

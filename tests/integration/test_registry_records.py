@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,8 +15,9 @@ from common.checkpoint import Checkpoint
 from common.events import EndpointReason, Final, ScheduleStep, SessionOptions, Word
 from common.registry.base import RegistryAway
 from common.registry.redis_call import RedisScripts
+from gateway.registry.record_scripts import LOAD
 from gateway.registry.records import Record, RecordHead, Save, Saved
-from gateway.registry.redis_records import RedisRecords
+from gateway.registry.redis_records import KEY_PREFIX, RedisRecords
 from gateway.registry.redis_seed import RedisSeed
 from tests.support.aio import run
 from tests.support.kept_sessions import PlainTable, final
@@ -38,6 +40,35 @@ def test_a_record_comes_back_as_it_was(redis: RedisServer) -> None:
         table = records(redis)
         assert await table.save([Save("call", 1, head, 0, (final(0), whole))]) == [Saved.KEPT]
         assert await table.load("call", 2) == Record(head, (final(0), whole))
+        await table.close()
+
+    redis.flush()
+    run(scenario())
+
+
+def test_a_long_record_is_answered_in_one_piece(redis: RedisServer) -> None:
+    said = tuple(final(number) for number in range(2_000))
+
+    async def scenario() -> None:
+        scripts = RedisScripts(redis.url, PATIENCE_S)
+        table = RedisRecords(scripts)
+        await table.save([Save("call", 1, HEAD, 0, said)])
+        head, count, _ = await scripts.call(LOAD, [f"{KEY_PREFIX}call"], [1_000, 2])
+        assert (msgspec.msgpack.decode(head, type=RecordHead), count) == (HEAD, len(said))
+        assert await table.load("call", 2) == Record(HEAD, said)
+        await table.close()
+
+    redis.flush()
+    run(scenario())
+
+
+def test_a_record_with_a_gap_is_none(redis: RedisServer) -> None:
+    async def scenario() -> None:
+        client, table = Redis.from_url(redis.url), records(redis)
+        await table.save([Save("call", 1, HEAD, 0, (final(0), final(1), final(2)))])
+        await client.hdel("voxshard:record:call", "1")
+        assert await table.load("call", 2) is None
+        await client.aclose()
         await table.close()
 
     redis.flush()
