@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -28,8 +28,10 @@ from gateway.registry.records import (
 
 log = logging.getLogger(__name__)
 
-# Of one call, so that neither Redis nor this process is busy with it for more than a few milliseconds.
+# Of one call, so that neither Redis nor this process is busy with it for more than a few milliseconds. A table
+# that was emptied, or a gateway that goes on with another one's sessions, has all their finals to save.
 AT_ONCE: Final = 100
+FINALS_AT_ONCE: Final = 1_000
 
 
 @dataclass(slots=True, eq=False)
@@ -43,6 +45,10 @@ class _Entry:
     @property
     def is_saved(self) -> bool:
         return self.head is self.kept.head
+
+    @property
+    def unsaved_finals(self) -> int:
+        return len(self.kept.finals) - self.finals
 
     def unsaved(self) -> Save:
         kept = self.kept
@@ -109,6 +115,8 @@ class SharedRecords:
         try:
             await self._heartbeat.run()
         finally:
+            # Also what was being saved just now.
+            self._find_unsaved()
             await self.work()
             await self._table.close()
 
@@ -122,9 +130,12 @@ class SharedRecords:
             self._health.failed(error)
         else:
             self._health.answered()
-            for entry in (*self._left, *self._live.values()):
-                if not entry.is_saved:
-                    self._save_soon(entry)
+            self._find_unsaved()
+
+    def _find_unsaved(self) -> None:
+        for entry in (*self._left, *self._live.values()):
+            if not entry.is_saved:
+                self._save_soon(entry)
 
     async def work(self) -> None:
         """Save what has changed, then load what is wanted: it may be among the other."""
@@ -135,7 +146,7 @@ class SharedRecords:
             self._refuse(loads)
             return
         try:
-            for some in _parts(list(saves)):
+            for some in _affordable(saves):
                 await self._save(some)
             while loads:
                 await self._load(loads[0])
@@ -161,8 +172,10 @@ class SharedRecords:
             case Saved.UNKNOWN:
                 entry.lost()
             case _:
-                # Fenced. Either the pin says so too, or its next heartbeat brings a greater epoch.
+                # Fenced. Either the pin says so too, or its next heartbeat brings a greater epoch; who has left
+                # has no pin any more.
                 log.warning("record fenced", extra={"session": save.session})
+                self._left.pop(entry, None)
                 return
         if entry.is_saved:
             self._left.pop(entry, None)
@@ -186,3 +199,17 @@ class SharedRecords:
 
 def _parts(entries: Sequence[_Entry]) -> list[Sequence[_Entry]]:
     return [entries[first : first + AT_ONCE] for first in range(0, len(entries), AT_ONCE)]
+
+
+def _affordable(entries: Iterable[_Entry]) -> Iterator[list[_Entry]]:
+    """Parts to be saved in one call each; a record is never divided."""
+    some: list[_Entry] = []
+    finals = 0
+    for entry in entries:
+        if len(some) == AT_ONCE or (some and finals + entry.unsaved_finals > FINALS_AT_ONCE):
+            yield some
+            some, finals = [], 0
+        some.append(entry)
+        finals += entry.unsaved_finals
+    if some:
+        yield some

@@ -52,11 +52,14 @@ class PlainTable:
     records: dict[str, tuple[int, Record]] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     saves: list[Save] = field(default_factory=list)
+    # The sessions of each call.
+    parts: list[list[str]] = field(default_factory=list)
     closed: bool = False
 
     async def save(self, saves: Sequence[Save]) -> list[Saved]:
         self._reach("save")
         self.saves += saves
+        self.parts.append([save.session for save in saves])
         return [self._save(save) for save in saves]
 
     async def load(self, session: str, epoch: int) -> Record | None:

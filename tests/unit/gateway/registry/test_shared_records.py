@@ -1,15 +1,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 
 from common.checkpoint import Checkpoint
 from gateway.registry import heartbeat
 from gateway.registry.health import Health
-from gateway.registry.records import KeptSession
-from gateway.registry.shared_records import AT_ONCE, SharedRecords
+from gateway.registry.records import KeptSession, Save, Saved
+from gateway.registry.shared_records import AT_ONCE, FINALS_AT_ONCE, SharedRecords
 from tests.support.aio import run, until
 from tests.support.kept_sessions import HolderNotes, PlainTable, final, kept
 
@@ -192,6 +192,16 @@ async def test_what_another_gateway_has_taken_over_is_not_written_any_more(rig: 
 
 
 @scenario
+async def test_who_has_left_what_another_gateway_has_taken_over_does_not_try_again(rig: Rig) -> None:
+    await rig.begin()
+    await rig.table.load("call", 5)
+    rig.kept.locked(final(0))
+    rig.records.leave(rig.kept)
+    await rig.records.work()
+    assert rig.records._left == {}
+
+
+@scenario
 async def test_many_are_saved_in_parts(rig: Rig) -> None:
     await rig.records.beat()
     for number in range(AT_ONCE + 1):
@@ -199,6 +209,17 @@ async def test_many_are_saved_in_parts(rig: Rig) -> None:
     await rig.records.work()
     await rig.records.beat()
     assert rig.table.calls == ["touch", "save", "save", "touch", "touch"]
+
+
+@scenario
+async def test_long_ones_are_saved_in_smaller_parts(rig: Rig) -> None:
+    await rig.records.beat()
+    for number, finals in enumerate((FINALS_AT_ONCE - 1, 1, 1, 2 * FINALS_AT_ONCE, 1)):
+        long = kept(rig.notes, f"call-{number}")
+        long.finals = [final(0)] * finals
+        rig.records.keep(long)
+    await rig.records.work()
+    assert rig.table.parts == [["call-0", "call-1"], ["call-2"], ["call-3"], ["call-4"]]
 
 
 @scenario
@@ -237,5 +258,28 @@ def test_running_saves_what_comes_and_what_is_left_at_the_end(
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
         assert (rig.table.records["call"], rig.table.closed) == ((1, rig.kept.record), True)
+
+    run(play())
+
+
+def test_what_was_being_saved_at_the_end_is_saved_all_the_same() -> None:
+    async def play() -> None:
+        rig = Rig()
+        answering = rig.table.save
+
+        async def slow(saves: Sequence[Save]) -> list[Saved]:
+            rig.table.save = answering  # type: ignore[method-assign]
+            await asyncio.Event().wait()
+            raise AssertionError("nobody answers")
+
+        running = asyncio.create_task(rig.records.run())
+        await until(lambda: rig.seen[-1])
+        rig.table.save = slow  # type: ignore[method-assign]
+        rig.records.keep(rig.kept)
+        rig.records.leave(rig.kept)
+        await until(lambda: rig.table.save == answering)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        assert rig.table.records["call"] == (1, rig.kept.record)
 
     run(play())
