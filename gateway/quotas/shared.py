@@ -82,7 +82,9 @@ class SharedQuotas:
     async def settle(self) -> None:
         """Tell what cannot wait."""
         due, self._due = self._due, {}
-        accounts = [self._accounts[tenant] for tenant in due if self._accounts[tenant].is_limited]
+        # One that was forgotten meanwhile has nothing to tell.
+        known = [self._accounts[tenant] for tenant in due if tenant in self._accounts]
+        accounts = [account for account in known if account.is_limited]
         if not accounts or not self._health.up:
             # The next heartbeat that is answered tells everything.
             return

@@ -187,3 +187,18 @@ def test_runs_until_cancelled_and_gives_back_what_ended_last(monkeypatch: pytest
 def test_gateways_have_metrics_of_their_own() -> None:
     _, model, ada, _ = two_gateways()
     assert not ada.up and not Gateway(model, "cleo").up
+
+
+def test_a_tenant_that_is_forgotten_before_the_table_hears_of_it_stops_nobody() -> None:
+    async def scenario() -> None:
+        clock, _, ada, _ = two_gateways()
+        await ada.quotas.beat()
+        guest = await ada.enter(TWO_STREAMS)
+        ada.quotas.leave(TWO_STREAMS, guest)
+        # The process stood still.
+        clock.advance(IDLE_S + 1)
+        await ada.quotas.beat()
+        await ada.quotas.settle()
+        assert (await ada.enter(TWO_STREAMS)).told == [True]
+
+    run(scenario())
