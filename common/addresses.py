@@ -26,8 +26,17 @@ def is_wildcard(host: str) -> bool:
 
 def check_advertise_host(host: str) -> None:
     """Raises `ValueError` if other hosts could not connect to it."""
-    if is_wildcard(host) or not _HOST.fullmatch(host):
+    if is_wildcard(host) or not _HOST.fullmatch(host) or not _is_name(host):
         raise ValueError("one address of this host that the others can connect to, without a port")
+
+
+def _is_name(host: str) -> bool:
+    """Whether it could be looked up: no part between dots is empty, or longer than 63 characters."""
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        return False
+    return True
 
 
 def http_url(host: str, port: int, path: str = "") -> str:

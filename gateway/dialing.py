@@ -31,7 +31,11 @@ def over_tcp(record: WorkerRecord, refused: Callable[[Refusal], None]) -> Dial:
     """`refused` is told when whoever answers is not that worker."""
 
     async def dial(make_link: Callable[[], LinkTransport]) -> None:
-        refusal = await _admitted(record, make_link)
+        try:
+            refusal = await _admitted(record, make_link)
+        except UnicodeError:
+            # What is said of a name that no host can have, by an instance that was set up wrong.
+            raise ConnectionError("no name of a host") from None
         if refusal is not None:
             refused(refusal)
             raise ConnectionError(refusal.value)

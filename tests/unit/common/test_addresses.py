@@ -36,7 +36,7 @@ def test_others_can_connect_to_an_address(host: str) -> None:
     assert not is_wildcard(host)
 
 
-@pytest.mark.parametrize("host", ["", "0.0.0.0", "::", "10.0.0.2/x", "a b", "[::1]", "-x"])
+@pytest.mark.parametrize("host", ["", "0.0.0.0", "::", "10.0.0.2/x", "a b", "[::1]", "-x", "a..b", "h" * 64])
 def test_nobody_can_connect_to_these(host: str) -> None:
     with pytest.raises(ValueError, match="one address of this host"):
         check_advertise_host(host)

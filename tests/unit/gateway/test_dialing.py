@@ -90,6 +90,17 @@ def test_a_port_that_nobody_listens_on_is_no_refusal() -> None:
     run(scenario())
 
 
+@pytest.mark.parametrize("host", ["host..example", "h" * 64])
+def test_a_name_that_no_host_can_have_is_nobody(host: str) -> None:
+    async def scenario() -> None:
+        with pytest.raises(OSError):
+            await over_tcp(msgspec.structs.replace(BOB, link_host=host), lambda _: None)(
+                lambda: LinkTransport(Owner())
+            )
+
+    run(scenario())
+
+
 def test_a_dial_that_is_given_up_leaves_no_connection() -> None:
     async def scenario() -> None:
         gone = asyncio.Event()
