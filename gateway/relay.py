@@ -19,7 +19,7 @@ from gateway.hold import Beginning, SessionHold
 from gateway.registry.records import Record
 from gateway.relay_services import RelayServices
 from gateway.session_feed import SessionFeed
-from gateway.session_log import KEPT, Order, SessionLog
+from gateway.session_log import KEPT, MAX_ORDERS, Order, SessionLog
 from gateway.session_seams import RelayListener
 from gateway.strikes import FAILURES, FATAL, Strikes, Verdict
 
@@ -98,7 +98,9 @@ class SessionRelay:
     @property
     def full(self) -> bool:
         """Whether the client had better not be read from now."""
-        return not self._feed.has_room if self._state is Placement.LIVE else self._log.unsettled >= _FULL
+        if self._state is Placement.LIVE:
+            return not self._feed.has_room
+        return self._log.unsettled >= _FULL or self._log.orders >= MAX_ORDERS
 
     # --- from the client -----------------------------------------------------------------------
 

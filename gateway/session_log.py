@@ -19,6 +19,8 @@ from common.timeline import AudioTimeline
 
 # Segments end at 30 s, and a worker hears no further while two of them wait for their text.
 KEPT: Final = seconds_to_samples(120)
+# Orders without an answer after which no more are to be taken while there is nobody to answer.
+MAX_ORDERS: Final = 256
 # One frame on the link: 32 kB.
 _PIECE: Final = seconds_to_samples(1)
 
@@ -64,6 +66,11 @@ class SessionLog:
     def unsettled(self) -> int:
         """Samples that another worker would have to hear again."""
         return self._audio.end - self._checkpoint.audio_from
+
+    @property
+    def orders(self) -> int:
+        """How many have no answer yet."""
+        return len(self._marks)
 
     @property
     def at_rest(self) -> bool:

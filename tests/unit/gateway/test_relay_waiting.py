@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from common.errors import SessionInUse
 from common.events import Degraded, Moved
-from gateway.session_log import KEPT
+from gateway.session_log import KEPT, MAX_ORDERS, Order
 from tests.support.relay_rig import CREDIT, PATIENCE_S, RelayRig
 
 
@@ -65,6 +65,20 @@ def test_it_reads_no_more_of_its_client_than_it_can_keep() -> None:
     assert not rig.relay.full
     rig.speak(1)
     assert rig.relay.full
+
+
+def test_nor_more_orders() -> None:
+    rig = Alone.after(100).rig
+    full = []
+    for _ in range(MAX_ORDERS):
+        full.append(rig.relay.full)
+        rig.relay.order(Order.COMMIT)
+    assert (any(full), rig.relay.full) == (False, True)
+    rig.workers.ready = ["0"]
+    rig.workers.serve_waiting()
+    rig.opens()
+    assert rig.now.told == [(0, 100), *[Order.COMMIT] * MAX_ORDERS]
+    assert (rig.relay.full, rig.client.flowed > 0) == (False, True)
 
 
 def test_its_patience_ends() -> None:
