@@ -91,14 +91,14 @@ class LinkKeeper:
         backoff = Backoff(first_s=0.05, limit_s=0.5)
         while not self._retired:
             try:
-                await self._connected()
-                backoff.reset()
+                if await self._connected():
+                    backoff.reset()
             except OSError as error:
                 log.debug("no link", extra={"worker": self.member.worker, "cause": str(error)})
             await asyncio.sleep(backoff.next_delay_s())
 
-    async def _connected(self) -> None:
-        """One connection, from its making to its loss."""
+    async def _connected(self) -> bool:
+        """One connection, from its making to its loss; whether the worker has said who it is."""
         link, lost = self._make_link(), asyncio.Event()
         owner = _WatchedLink(self, link, lost)
         try:
@@ -110,6 +110,7 @@ class LinkKeeper:
             link.abort()
             self._owner.links_changed()
         log.warning("worker lost", extra={"worker": self.member.worker})
+        return link.hello is not None
 
     async def _watch(self, link: WorkerLink, lost: asyncio.Event) -> None:
         while not lost.is_set():

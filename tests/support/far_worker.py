@@ -34,14 +34,21 @@ class FarWorker:
     """`there`: whether it can be connected to. Needs a running loop."""
 
     def __init__(
-        self, worker: str, load: Load, host: str = "", card: str | None = None, capacity: float = 1.0
+        self,
+        worker: str,
+        load: Load,
+        host: str = "",
+        card: str | None = None,
+        capacity: float = 1.0,
+        *,
+        version: int = LINK_VERSION,
     ) -> None:
         self.worker = worker
         self.there = True
         self.dialled = 0
         self._load = load
         self._hello = Hello(
-            LINK_VERSION, worker, 1, "http://127.0.0.1:1/metrics", host=host, card=card, capacity=capacity
+            version, worker, 1, "http://127.0.0.1:1/metrics", host=host, card=card, capacity=capacity
         )
         self._links: list[tuple[LinkTransport, _Wire]] = []
 

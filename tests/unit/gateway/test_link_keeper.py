@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from common.link import Load
+from common.link import LINK_VERSION, Load
 from gateway import link_keeper
 from gateway.admission import Limits
 from gateway.causes import Causes
@@ -86,6 +86,17 @@ def test_a_lost_link_is_made_again_with_what_was_known_of_the_worker() -> None:
             far.there = True
             await until(lambda: keeper.link is not None)
             assert LinkKeeper(far.member(), make_link, Owner(), keeper).last_hello is keeper.last_hello
+
+    run(scenario())
+
+
+def test_a_worker_of_another_version_is_dialled_less_and_less_often() -> None:
+    async def scenario() -> None:
+        far = FarWorker("0", READY, version=LINK_VERSION + 1)
+        async with kept(far) as (keeper, _):
+            await asyncio.sleep(0.6)
+            assert keeper.last_hello is None
+            assert 1 < far.dialled < 8
 
     run(scenario())
 
