@@ -102,7 +102,7 @@ class GatewayProcess:
             sessions=self._sessions,
             metrics=self._metrics,
             clock=self._clock,
-            tokens=ResumeTokens(seed.known, UnixClock().now),
+            tokens=ResumeTokens(seed.known, UnixClock().now, lambda: seed.is_agreed),
             options=default_options(settings),
             limits=time_limits(settings),
             slow_reader_timeout_s=settings.slow_reader_timeout,

@@ -15,10 +15,12 @@ from typing import Any, Final
 import jwt
 import msgspec
 
-from common.errors import BadResumeToken, ResumeExpired
+from common.errors import BadResumeToken, CannotLookUp, ResumeExpired
 
 # Longer than sessions last: it is given out at START. Once a session is over its record goes long before.
 LIFE_S: Final = 24 * 3_600.0
+# Until it is known what other gateways sign with; clients come back as late at the earliest.
+_KNOWN_WITHIN_S: Final = 1.0
 _AUDIENCE: Final = "voxshard-resume"
 _ALGORITHM: Final = "HS256"
 # With the longest session id and tenant that there can be.
@@ -47,11 +49,18 @@ class _Payload(msgspec.Struct, frozen=True):
 
 
 class ResumeTokens:
-    """`secrets`: those of the deployment, the newest first; `unix_now`: seconds since 1970."""
+    """`secrets`: those of the deployment, the newest first; `knows_all`: whether those are all there are;
+    `unix_now`: seconds since 1970."""
 
-    def __init__(self, secrets: Callable[[], Sequence[str]], unix_now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        secrets: Callable[[], Sequence[str]],
+        unix_now: Callable[[], float],
+        knows_all: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._secrets = secrets
         self._unix_now = unix_now
+        self._knows_all = knows_all
 
     def token(self, claim: ResumeClaim) -> str:
         payload = {
@@ -65,7 +74,8 @@ class ResumeTokens:
         return jwt.encode(payload, _key(self._secrets()[0]), algorithm=_ALGORITHM)
 
     def claim(self, token: str, tenant: str) -> ResumeClaim:
-        """What the token says, if it is this tenant's. Raises `BadResumeToken`, `ResumeExpired`."""
+        """What the token says, if it is this tenant's. Raises `BadResumeToken`, `ResumeExpired`, and
+        `CannotLookUp` for what another gateway may have signed."""
         payload = self._payload(token)
         if payload.tenant != tenant:
             raise BadResumeToken()
@@ -79,7 +89,9 @@ class ResumeTokens:
                 payload = _decoded(token, _key(secret))
                 if payload is not None:
                     return payload
-        raise BadResumeToken()
+        if self._knows_all():
+            raise BadResumeToken()
+        raise CannotLookUp(retry_after_s=_KNOWN_WITHIN_S)
 
 
 def _key(secret: str) -> bytes:

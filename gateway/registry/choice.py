@@ -63,7 +63,7 @@ def _on_redis(redis_url: str, seed: str, metrics: GatewayMetrics) -> GatewayRegi
     pins = SharedPins(RedisTable(pin_scripts, owner), owner, health)
     records_health = Health(metrics.shared.records_shared, "sessions cannot be resumed at other gateways")
     records = SharedRecords(RedisRecords(record_scripts), records_health)
-    return GatewayRegistry(Registry(pins, records), Seed(seed), RedisSeed(seed_scripts))
+    return GatewayRegistry(Registry(pins, records), Seed(seed, is_agreed=False), RedisSeed(seed_scripts))
 
 
 def redis_scripts(redis_url: str) -> RedisScripts:

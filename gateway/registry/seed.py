@@ -23,8 +23,10 @@ _MOST: Final = 4
 class Seed:
     """What is in force now, and before that what this gateway began with: its tokens are still about."""
 
-    def __init__(self, own: str) -> None:
+    def __init__(self, own: str, *, is_agreed: bool = True) -> None:
+        """`is_agreed`: there is nobody to be asked for it."""
         self._all = [own]
+        self.is_agreed = is_agreed
 
     def current(self) -> str:
         return self._all[0]
@@ -34,6 +36,7 @@ class Seed:
         return self._all
 
     def adopt(self, seed: str) -> None:
+        self.is_agreed = True
         if seed != self.current():
             log.info("seed of the deployment taken over")
             self._all = [seed, *(known for known in self._all if known != seed)][:_MOST]

@@ -6,7 +6,7 @@ import json
 import jwt
 import pytest
 
-from common.errors import BadResumeToken, ResumeExpired
+from common.errors import BadResumeToken, CannotLookUp, ResumeExpired
 from gateway.resume_tokens import LIFE_S, ResumeClaim, ResumeTokens
 from tests.support.clock import ManualClock
 
@@ -17,7 +17,8 @@ class Rig:
     def __init__(self, *secrets: str) -> None:
         self.clock = ManualClock()
         self.secrets = list(secrets or ("secret",))
-        self.tokens = ResumeTokens(lambda: self.secrets, self.clock.now)
+        self.knows_all = True
+        self.tokens = ResumeTokens(lambda: self.secrets, self.clock.now, lambda: self.knows_all)
 
 
 def test_a_token_says_what_it_was_made_of() -> None:
@@ -53,6 +54,17 @@ def test_other_gateways_read_it_also_after_the_secret_has_changed() -> None:
     assert Rig("two", "one").tokens.claim(token, "ada") == CLAIM
     with pytest.raises(BadResumeToken):
         Rig("two").tokens.claim(token, "ada")
+
+
+def test_before_all_secrets_are_known_no_token_is_called_bad() -> None:
+    rig, token = Rig("own"), Rig("theirs").tokens.token(CLAIM)
+    rig.knows_all = False
+    with pytest.raises(CannotLookUp) as refused:
+        rig.tokens.claim(token, "ada")
+    assert refused.value.retry_after_s
+    assert rig.tokens.claim(rig.tokens.token(CLAIM), "ada") == CLAIM
+    rig.secrets.insert(0, "theirs")
+    assert rig.tokens.claim(token, "ada") == CLAIM
 
 
 def test_the_secret_itself_signs_nothing() -> None:

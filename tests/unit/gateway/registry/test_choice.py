@@ -25,7 +25,7 @@ def test_without_an_address_all_is_kept_here() -> None:
     registry = made(None, metrics)
     assert isinstance(registry.sessions.pins, MemoryPins)
     assert isinstance(registry.sessions.records, MemoryRecords)
-    assert (registry.seed.current(), registry.seed_table) == ("seed", None)
+    assert (registry.seed.current(), registry.seed_table, registry.seed.is_agreed) == ("seed", None, True)
     assert metrics.registry.get_sample_value("asr_registry_up", {"gateway": "0"}) == 1
 
 
@@ -35,6 +35,7 @@ def test_with_one_it_is_shared_and_sessions_begin_before_it_has_answered() -> No
     assert isinstance(registry.sessions.pins, SharedPins)
     assert isinstance(registry.sessions.records, SharedRecords)
     assert registry.sessions.pins.claim("call", 0, Holder())
+    assert not registry.seed.is_agreed
     assert metrics.registry.get_sample_value("asr_registry_up", {"gateway": "0"}) == 0
 
 

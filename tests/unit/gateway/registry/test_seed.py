@@ -44,11 +44,12 @@ def test_that_of_the_deployment_is_taken_over_also_when_it_comes_late(
     monkeypatch.setattr(module, "_LOOK_EVERY_S", 0.001)
 
     async def scenario() -> None:
-        seed, table = Seed("own"), Table("own", None, "theirs")
+        seed, table = Seed("own", is_agreed=False), Table("own", None, "theirs")
+        assert not seed.is_agreed
         keeping = asyncio.create_task(keep_shared(seed, table))
         await until(lambda: seed.current() == "theirs" and table.asked[-1] == "theirs")
         keeping.cancel()
         await asyncio.gather(keeping, return_exceptions=True)
-        assert (table.asked[:3], table.closed) == (["own", "own", "own"], True)
+        assert (table.asked[:3], table.closed, seed.is_agreed) == (["own", "own", "own"], True, True)
 
     run(scenario())
