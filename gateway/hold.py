@@ -196,7 +196,7 @@ class SessionHold:
             self._refuse(BY_CODE[record.head.failed]())
             return
         self._kept = KeptSession(self.beginning.session, 0, record, self._listener)
-        self._keep()
+        self._keep(is_saved=True)
         self._listener.held()
 
     def unreadable(self) -> None:
@@ -206,10 +206,10 @@ class SessionHold:
     def broken(self) -> None:
         self._listener.broken()
 
-    def _keep(self) -> None:
+    def _keep(self, *, is_saved: bool = False) -> None:
         self._stage = Stage.HELD
         self._kept.epoch = self._registry.pins.epoch(self.beginning.session)
-        self._registry.records.keep(self._kept)
+        self._registry.records.keep(self._kept, is_saved=is_saved)
 
     def _refuse(self, error: VoxshardError) -> None:
         self._stage = Stage.OVER

@@ -31,7 +31,7 @@ class MemoryRecords:
         # Those left last stand last.
         self._left: dict[str, _Left] = {}
 
-    def keep(self, kept: KeptSession) -> None:
+    def keep(self, kept: KeptSession, *, is_saved: bool = False) -> None:
         self._left.pop(kept.session, None)
         self._live[kept.session] = kept
 

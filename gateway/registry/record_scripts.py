@@ -34,8 +34,8 @@ end
 return answers
 """
 
-# KEYS: one record. ARGV: for how many ms it is kept, the epoch of who reads it. Answers nothing, or the head, how
-# many finals there are, and those in one piece: to read thousands of answers would take the asker too long.
+# KEYS: one record. ARGV: for how many ms it is kept, the epoch of who reads it. Answers nothing, or the head,
+# how many finals there are, and those in one piece: thousands of answers would take too long to be read.
 LOAD: Final = """
 local epoch = redis.call('HGET', KEYS[1], 'e')
 if not epoch or tonumber(epoch) > tonumber(ARGV[2]) then return {} end

@@ -140,8 +140,8 @@ class RecordReader(Protocol):
 class SessionRecords(Protocol):
     """The records of one gateway's sessions."""
 
-    def keep(self, kept: KeptSession) -> None:
-        """From now on, until `leave`."""
+    def keep(self, kept: KeptSession, *, is_saved: bool = False) -> None:
+        """From now on, until `leave`. `is_saved`: it is as it was loaded."""
         ...
 
     def changed(self, kept: KeptSession) -> None:

@@ -28,8 +28,8 @@ from gateway.registry.records import (
 
 log = logging.getLogger(__name__)
 
-# Of one call, so that neither Redis nor this process is busy with it for more than a few milliseconds. A table
-# that was emptied, or a gateway that goes on with another one's sessions, has all their finals to save.
+# Of one call, so that neither Redis nor this process is busy with it for more than a few milliseconds.
+# A table that was emptied wants all finals again.
 AT_ONCE: Final = 100
 FINALS_AT_ONCE: Final = 1_000
 
@@ -84,9 +84,12 @@ class SharedRecords:
         self._to_load: list[_Wanted] = []
         self._heartbeat = Heartbeat(health, self.beat, self.work)
 
-    def keep(self, kept: KeptSession) -> None:
+    def keep(self, kept: KeptSession, *, is_saved: bool = False) -> None:
         entry = self._live[kept.session] = _Entry(kept)
-        self._save_soon(entry)
+        if is_saved:
+            entry.head, entry.finals = kept.head, len(kept.finals)
+        else:
+            self._save_soon(entry)
 
     def changed(self, kept: KeptSession) -> None:
         entry = self._live.get(kept.session)
@@ -172,8 +175,8 @@ class SharedRecords:
             case Saved.UNKNOWN:
                 entry.lost()
             case _:
-                # Fenced. Either the pin says so too, or its next heartbeat brings a greater epoch; who has left
-                # has no pin any more.
+                # Fenced. Either the pin says so too, or its next heartbeat brings a greater epoch; of who has
+                # left there is no pin any more.
                 log.warning("record fenced", extra={"session": save.session})
                 self._left.pop(entry, None)
                 return

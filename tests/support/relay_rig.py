@@ -115,6 +115,8 @@ class Records:
 
     def __init__(self) -> None:
         self.kept: KeptSession | None = None
+        # Whether it came from here.
+        self.known = False
         self.changes = 0
         self.left = False
         self.saved = True
@@ -125,8 +127,9 @@ class Records:
         assert self.kept is not None
         return self.kept.record
 
-    def keep(self, kept: KeptSession) -> None:
+    def keep(self, kept: KeptSession, *, is_saved: bool = False) -> None:
         self.kept = kept
+        self.known = is_saved
 
     def changed(self, kept: KeptSession) -> None:
         self.changes += 1

@@ -31,7 +31,7 @@ def rig_with(record: Record | None = RECORD, *, pinned: bool = True) -> RelayRig
 @pytest.mark.parametrize("pinned", [True, False])
 def test_it_goes_on_from_its_record(pinned: bool) -> None:
     rig = rig_with(pinned=pinned)
-    assert rig.pins.claims == [(4, True)]
+    assert (rig.pins.claims, rig.records.known) == ([(4, True)], True)
     assert (rig.now.checkpoint, rig.now.options, rig.now.epoch) == (THERE, OPTIONS, FIRST_EPOCH + 1)
     assert (rig.client.told, rig.relay.pin_epoch, rig.relay.record) == ([], 5, RECORD)
     rig.opens()
