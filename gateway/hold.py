@@ -122,7 +122,11 @@ class SessionHold:
         """True: it is held. False: `held` or `not_held` follows, at once or later. Raises `SessionInUse`."""
         beginning = self.beginning
         granted = self._registry.pins.claim(
-            beginning.session, beginning.resumed_epoch or 0, self, takes_over=beginning.is_resumed
+            beginning.session,
+            beginning.resumed_epoch or 0,
+            self,
+            takes_over=beginning.is_resumed,
+            tenant=beginning.tenant,
         )
         if granted and beginning.is_resumed:
             self.pinned()

@@ -265,6 +265,10 @@ class LiveConnection:
         elif self._state is not SessionState.FINISHING:
             self._fail(error)
 
+    @property
+    def tenant(self) -> str:
+        return self._desk.tenant
+
     # --- leaving -------------------------------------------------------------------------------
 
     @property

@@ -30,10 +30,13 @@ class LiveSessions:
         if session_id in self._sessions:
             raise SessionInUse()
 
-    def take_over(self, session_id: str) -> None:
-        """Whoever has the session here lets it go: its client has come back over another connection."""
+    def take_over(self, session_id: str, tenant: str) -> None:
+        """Whoever has the session here lets it go: its client has come back over another connection. Raises
+        `SessionInUse` where it is another tenant's by now."""
         holder = self._sessions.get(session_id)
         if holder is not None:
+            if holder.tenant != tenant:
+                raise SessionInUse()
             tell(holder, holder.resumed_elsewhere)
 
     def joined(self, connection: LiveClient) -> None:

@@ -44,6 +44,10 @@ class SessionDesk:
         self._services.sessions.check_free(self._names.next_id)
 
     @property
+    def tenant(self) -> str:
+        return self._allowance.tenant
+
+    @property
     def session(self) -> SessionRelay:
         """The one that is running; there must be one."""
         assert self.running is not None
@@ -93,9 +97,8 @@ class SessionDesk:
         """What the client is told once a worker has the session."""
         relay = self.session
         self._names.taken()
-        tenant = self._allowance.tenant
-        log.info("session begins", extra={"session": relay.id, "tenant": tenant, "worker": relay.worker})
-        claim = ResumeClaim(relay.id, tenant, relay.pin_epoch, relay.trace)
+        log.info("session begins", extra={"session": relay.id, "tenant": self.tenant, "worker": relay.worker})
+        claim = ResumeClaim(relay.id, self.tenant, relay.pin_epoch, relay.trace)
         grant = ResumeGrant(self._services.tokens.token(claim), RESUME_WITHIN_S)
         if not relay.is_resumed:
             return Started(relay.id, relay.worker, grant)
@@ -129,11 +132,11 @@ class SessionDesk:
     def _new(self) -> Beginning:
         name = self._names.next_id
         self._services.sessions.check_free(name)
-        return self._traced(Beginning(name, self._allowance.tenant), self._traceparent)
+        return self._traced(Beginning(name, self.tenant), self._traceparent)
 
     def _resumed(self, token: str) -> Beginning:
-        claim = self._services.tokens.claim(token, self._allowance.tenant)
-        self._services.sessions.take_over(claim.session)
+        claim = self._services.tokens.claim(token, self.tenant)
+        self._services.sessions.take_over(claim.session, claim.tenant)
         self._names = SessionNames(claim.session)
         return self._traced(
             Beginning(claim.session, claim.tenant, claim.epoch), claim.trace or self._traceparent

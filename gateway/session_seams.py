@@ -103,6 +103,11 @@ class RelayListener(Protocol):
 class LiveClient(Protocol):
     """A live connection as whoever looks after all of them sees it."""
 
+    @property
+    def tenant(self) -> str:
+        """Whose it is; empty where nobody is asked."""
+        ...
+
     def check_limits(self, now: float) -> None:
         """To be called a few times a second."""
         ...

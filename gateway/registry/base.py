@@ -20,12 +20,14 @@ KEPT_S: Final = 600.0
 @dataclass(frozen=True, slots=True)
 class Claim:
     """`at_least_epoch`: the greatest epoch that the claimant has heard of; 0 for a new session. `takes_over`:
-    whoever has it now, since the client has shown that the session is its own."""
+    whichever gateway has it now, since the client has shown that it had this session; not if it is another
+    tenant's by now."""
 
     session: str
     at_least_epoch: int
     owner: str
     takes_over: bool = False
+    tenant: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,13 @@ class SessionPins(Protocol):
     """The pins of one gateway."""
 
     def claim(
-        self, session: str, at_least_epoch: int, holder: PinHolder, *, takes_over: bool = False
+        self,
+        session: str,
+        at_least_epoch: int,
+        holder: PinHolder,
+        *,
+        takes_over: bool = False,
+        tenant: str = "",
     ) -> bool:
         """True: it is pinned. False: `pinned` or `taken` will follow soon, unless it is released before.
 

@@ -16,12 +16,14 @@ _RELEASED: Final = float("-inf")
 
 @dataclass(frozen=True, slots=True)
 class _Record:
-    """`until`: from then on anybody may have it. `taken_over`: the epoch of who has taken it over last."""
+    """`until`: from then on anybody may have it. `taken_over`: the epoch of who has taken it over last.
+    `tenant`: whose it is; None if that was never told here."""
 
     pin: Pin
     until: float
     written: float
-    taken_over: int
+    taken_over: int = 0
+    tenant: str | None = None
 
 
 class MemoryTable:
@@ -61,12 +63,12 @@ class MemoryTable:
         if record is not None:
             # What the table says is the claimant's own, and the claimant does not know of, is a leftover.
             foreign = self._is_held(record) and record.pin.owner != claim.owner
-            if foreign and not claim.takes_over:
+            if foreign and not (claim.takes_over and record.tenant in (None, claim.tenant)):
                 return None
             epoch = max(epoch, record.pin.epoch)
         pin = self._grant(Pin(claim.session, epoch + 1, claim.owner))
-        if claim.takes_over:
-            self._records[pin.session] = replace(self._records[pin.session], taken_over=pin.epoch)
+        granted = replace(self._records[pin.session], tenant=claim.tenant)
+        self._records[pin.session] = replace(granted, taken_over=pin.epoch) if claim.takes_over else granted
         return pin
 
     def _renew_one(self, pin: Pin) -> Pin | None:
@@ -96,8 +98,13 @@ class MemoryTable:
 
     def _write(self, pin: Pin, until: float) -> None:
         before = self._records.pop(pin.session, None)
-        taken_over = before.taken_over if before is not None else 0
-        self._records[pin.session] = _Record(pin, until, self._clock.now(), taken_over)
+        written = _Record(pin, until, self._clock.now())
+        if before is not None:
+            # Whoever lets it run out, and renews it all the same, may have had another session since.
+            is_same = before.pin.owner == pin.owner and self._is_held(before)
+            tenant = before.tenant if is_same else None
+            written = replace(written, taken_over=before.taken_over, tenant=tenant)
+        self._records[pin.session] = written
 
     def _forget_old(self) -> None:
         oldest_kept = self._clock.now() - KEPT_S
@@ -117,11 +124,17 @@ class MemoryPins:
         self._pins: dict[str, Pin] = {}
 
     def claim(
-        self, session: str, at_least_epoch: int, holder: PinHolder, *, takes_over: bool = False
+        self,
+        session: str,
+        at_least_epoch: int,
+        holder: PinHolder,
+        *,
+        takes_over: bool = False,
+        tenant: str = "",
     ) -> bool:
         if session in self._pins:
             raise SessionInUse()
-        [pin] = self._table.claim([Claim(session, at_least_epoch, self._owner, takes_over)])
+        [pin] = self._table.claim([Claim(session, at_least_epoch, self._owner, takes_over, tenant)])
         if pin is None:
             raise SessionInUse()
         self._pins[session] = pin

@@ -22,7 +22,8 @@ class RedisTable:
 
     async def claim(self, claims: Sequence[Claim]) -> list[Pin | None]:
         asked = [(claim.session, claim.at_least_epoch) for claim in claims]
-        return await self._pins(CLAIM, asked, [int(claim.takes_over) for claim in claims])
+        take_over, tenants = [int(claim.takes_over) for claim in claims], [claim.tenant for claim in claims]
+        return await self._pins(CLAIM, asked, [*take_over, *tenants])
 
     async def renew(self, pins: Sequence[Pin]) -> list[Pin | None]:
         return await self._pins(RENEW, [(pin.session, pin.epoch) for pin in pins])
@@ -34,7 +35,7 @@ class RedisTable:
         await self._scripts.close()
 
     async def _pins(
-        self, script: str, asked: Sequence[tuple[str, int]], more: Sequence[int] = ()
+        self, script: str, asked: Sequence[tuple[str, int]], more: Sequence[str | int] = ()
     ) -> list[Pin | None]:
         keys = [KEY_PREFIX + session for session, _ in asked]
         times_ms = (round(self._expiry_s * 1_000), round(KEPT_S * 1_000))

@@ -32,8 +32,12 @@ class _Held:
     session: str
     at_least_epoch: int
     holder: PinHolder
-    takes_over: bool = False
+    takes_over: bool
+    tenant: str
     pin: Pin | None = None
+
+    def claim(self, owner: str) -> Claim:
+        return Claim(self.session, self.at_least_epoch, owner, self.takes_over, self.tenant)
 
 
 class SharedPins:
@@ -50,11 +54,17 @@ class SharedPins:
         self._heartbeat = Heartbeat(health, self.beat, self.settle)
 
     def claim(
-        self, session: str, at_least_epoch: int, holder: PinHolder, *, takes_over: bool = False
+        self,
+        session: str,
+        at_least_epoch: int,
+        holder: PinHolder,
+        *,
+        takes_over: bool = False,
+        tenant: str = "",
     ) -> bool:
         if session in self._held:
             raise SessionInUse()
-        held = self._held[session] = _Held(session, at_least_epoch, holder, takes_over)
+        held = self._held[session] = _Held(session, at_least_epoch, holder, takes_over, tenant)
         if not self._health.up:
             self._pin_here(held)
             return True
@@ -114,7 +124,7 @@ class SharedPins:
             self._go_on_alone(error, asking)
 
     async def _ask(self, asking: Sequence[_Held]) -> None:
-        claims = [Claim(held.session, held.at_least_epoch, self._owner, held.takes_over) for held in asking]
+        claims = [held.claim(self._owner) for held in asking]
         granted = await self._table.claim(claims) if claims else []
         for held, pin in zip(asking, granted, strict=True):
             self._answered(held, pin)

@@ -59,7 +59,7 @@ def test_all_keys_have_the_prefix_and_an_end(redis: RedisServer) -> None:
 Operation = tuple[str, str, str, int]
 operations: st.SearchStrategy[list[Operation]] = st.lists(
     st.tuples(
-        st.sampled_from(("claim", "renew", "release")),
+        st.sampled_from(("claim", "take over", "renew", "release")),
         st.sampled_from(OWNERS),
         st.sampled_from(("one", "two")),
         st.integers(0, 4),
@@ -71,9 +71,10 @@ operations: st.SearchStrategy[list[Operation]] = st.lists(
 
 async def _do(table: PinTable, operation: Operation) -> object:
     what, owner, session, epoch = operation
+    tenant = f"tenant {epoch % 2}"
     match what:
-        case "claim":
-            return await table.claim([Claim(session, epoch, owner)])
+        case "claim" | "take over":
+            return await table.claim([Claim(session, epoch, owner, what == "take over", tenant)])
         case "renew":
             return await table.renew([Pin(session, epoch + 1, owner)])
         case _:

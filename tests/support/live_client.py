@@ -15,6 +15,7 @@ class NotedClient:
     leaves_at: str = "leave"
     raises_at: str = ""
     at_rest: bool = True
+    tenant: str = ""
     calls: list[str] = field(default_factory=list)
 
     def check_limits(self, now: float) -> None:

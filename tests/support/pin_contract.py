@@ -142,6 +142,25 @@ async def whoever_may_take_over_gets_it_and_the_other_learns_that(contract: Cont
     assert await contract.renew(pin(BOB, 5)) == [pin(BOB, 5)]
 
 
+async def another_tenant_takes_over_only_what_nobody_has(contract: Contract) -> None:
+    table, theirs = contract.table(BOB), Claim(SESSION, 3, BOB, takes_over=True, tenant="theirs")
+    [mine] = await contract.table(ADA).claim([Claim(SESSION, 0, ADA, tenant="mine")])
+    assert await table.claim([theirs]) == [None]
+    assert mine is not None and await contract.renew(mine) == [mine]
+    assert await table.claim([theirs]) == [None]
+    await contract.release(mine)
+    assert await table.claim([theirs]) == [pin(BOB, 4)]
+    assert await contract.table(ADA).claim([Claim(SESSION, 0, ADA, takes_over=True, tenant="mine")]) == [None]
+
+
+async def of_what_has_changed_hands_the_tenant_is_not_known(contract: Contract) -> None:
+    await contract.table(ADA).claim([Claim(SESSION, 0, ADA, tenant="mine")])
+    await contract.expire()
+    assert await contract.renew(pin(ADA, 1)) == [pin(ADA, 1)]
+    theirs = Claim(SESSION, 1, BOB, takes_over=True, tenant="theirs")
+    assert await contract.table(BOB).claim([theirs]) == [pin(BOB, 2)]
+
+
 async def what_was_taken_over_does_not_go_back(contract: Contract) -> None:
     await contract.claim(ADA)
     await contract.table(BOB).claim([Claim(SESSION, 0, BOB, takes_over=True)])
@@ -178,6 +197,8 @@ CHECKS: Final[Sequence[Check]] = (
     a_late_renewal_does_not_take_a_release_back,
     only_the_very_pin_is_released,
     whoever_may_take_over_gets_it_and_the_other_learns_that,
+    another_tenant_takes_over_only_what_nobody_has,
+    of_what_has_changed_hands_the_tenant_is_not_known,
     what_was_taken_over_does_not_go_back,
     what_nobody_has_is_taken_over_as_it_is_claimed,
 )

@@ -94,7 +94,13 @@ class Pins:
         self.claims: list[tuple[int, bool]] = []
 
     def claim(
-        self, session: str, at_least_epoch: int, holder: PinHolder, *, takes_over: bool = False
+        self,
+        session: str,
+        at_least_epoch: int,
+        holder: PinHolder,
+        *,
+        takes_over: bool = False,
+        tenant: str = "",
     ) -> bool:
         self.holders[session] = holder
         self.claims.append((at_least_epoch, takes_over))

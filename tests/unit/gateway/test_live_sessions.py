@@ -51,9 +51,21 @@ def test_whoever_has_a_session_is_told_that_it_goes_on_elsewhere() -> None:
     sessions = Rig().sessions
     holder, other = joined(sessions), joined(sessions)
     sessions.started("call", holder)
-    sessions.take_over("call")
-    sessions.take_over("another")
+    sessions.take_over("call", "")
+    sessions.take_over("another", "")
     assert (holder.calls, other.calls) == (["resumed elsewhere"], [])
+
+
+def test_another_tenant_cannot_take_it_over() -> None:
+    sessions = Rig().sessions
+    holder = joined(sessions)
+    holder.tenant = "mine"
+    sessions.started("call", holder)
+    with pytest.raises(SessionInUse):
+        sessions.take_over("call", "theirs")
+    assert holder.calls == []
+    sessions.take_over("call", "mine")
+    assert holder.calls == ["resumed elsewhere"]
 
 
 def test_limits_are_checked_even_if_that_ends_connections() -> None:
