@@ -118,8 +118,8 @@ class GatewayProcess:
         http_socket = bind_socket(settings.http_host, http_port, reuse_port=shared)
         proxies = parse_proxies(settings.trusted_proxies)
         http = HttpServer(create_app(self._host_view(), self._is_ready), http_socket, proxies)
+        # Whoever comes from here on waits in the socket until there is somebody to serve him.
         live_socket = listen(settings.host, port, reuse_port=shared)
-        live = await serve(live_socket, self._connection, proxies=proxies, slowed=self._metrics.slowed)
         try:
             async with asyncio.TaskGroup() as tasks:
                 serving = [
@@ -131,6 +131,10 @@ class GatewayProcess:
                     tasks.create_task(self._keep_limits(), name="limits"),
                     tasks.create_task(self._notify_once_ready(), name="notify"),
                 ]
+                await self._registry.asked()
+                live = await serve(
+                    live_socket, self._connection, proxies=proxies, slowed=self._metrics.slowed
+                )
                 http.start()
                 # What start-up made lives for ever: the collector need not look at it again.
                 gc.freeze()

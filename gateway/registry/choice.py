@@ -33,6 +33,12 @@ class GatewayRegistry:
     seed: Seed
     seed_table: SeedTable | None = None
 
+    async def asked(self) -> None:
+        """Return once the seed of the deployment is known, or it is known that Redis is away: tokens signed
+        before that would be nobody else's. `run` has to run."""
+        if self.seed_table is not None:
+            await self.seed.asked.wait()
+
     async def run(self) -> None:
         """Keep it until cancelled."""
         async with asyncio.TaskGroup() as tasks:

@@ -27,6 +27,8 @@ class Seed:
         """`is_agreed`: there is nobody to be asked for it."""
         self._all = [own]
         self.is_agreed = is_agreed
+        # Whether or not that was answered.
+        self.asked = asyncio.Event()
 
     def current(self) -> str:
         return self._all[0]
@@ -58,6 +60,7 @@ async def keep_shared(seed: Seed, table: SeedTable) -> None:
                 seed.adopt(await table.keep(seed.current()))
             except RegistryAway:
                 log.debug("seed not compared: registry away")
+            seed.asked.set()
             await asyncio.sleep(_LOOK_EVERY_S)
     finally:
         await table.close()

@@ -51,6 +51,18 @@ def test_it_is_kept_until_that_is_cancelled(url: str | None) -> None:
     run(scenario())
 
 
+@pytest.mark.parametrize("url", [None, "redis://127.0.0.1:1"])
+def test_it_is_asked_soon_whatever_it_answers(url: str | None) -> None:
+    async def scenario() -> None:
+        registry = made(url, GatewayMetrics("0"))
+        keeping = asyncio.create_task(registry.run())
+        await registry.asked()
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
+
+    run(scenario())
+
+
 def test_an_address_with_unknown_options_keeps_the_gateway_from_starting() -> None:
     with pytest.raises(BootFailed, match="redis_url") as failed:
         made("redis://:secret@localhost?colour=red", GatewayMetrics("0"))

@@ -38,6 +38,19 @@ def test_the_one_in_force_comes_first_and_the_former_ones_are_remembered() -> No
     assert (seed.current(), list(seed.known())) == ("five", ["five", "four", "three", "one"])
 
 
+@pytest.mark.parametrize(("answer", "agreed"), [("theirs", True), (None, False)])
+def test_nobody_waits_for_the_seed_longer_than_for_one_answer(answer: str | None, agreed: bool) -> None:
+    async def scenario() -> None:
+        seed = Seed("own", is_agreed=False)
+        keeping = asyncio.create_task(keep_shared(seed, Table(answer)))
+        await seed.asked.wait()
+        assert seed.is_agreed == agreed
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
+
+    run(scenario())
+
+
 def test_that_of_the_deployment_is_taken_over_also_when_it_comes_late(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
