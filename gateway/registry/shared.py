@@ -51,6 +51,7 @@ class SharedPins:
         # Both have room for what there are sessions: `settle` empties them.
         self._asking: list[_Held] = []
         self._released: list[Pin] = []
+        self._highest_epoch = 0
         self._heartbeat = Heartbeat(health, self.beat, self.settle)
 
     def claim(
@@ -138,7 +139,7 @@ class SharedPins:
             del self._held[held.session]
             tell(held.holder, held.holder.taken)
         else:
-            held.pin = pin
+            self._has(held, pin)
             tell(held.holder, held.holder.pinned)
 
     def _renewed(self, before: Sequence[Pin], after: Sequence[Pin | None]) -> None:
@@ -147,8 +148,9 @@ class SharedPins:
             if held is None or held.pin is not old:
                 # It has ended in the meantime, and may even have begun again.
                 continue
-            held.pin = new
-            if new is None:
+            if new is not None:
+                self._has(held, new)
+            else:
                 del self._held[old.session]
                 log.warning("another gateway keeps this session", extra={"session": old.session})
                 tell(held.holder, held.holder.taken)
@@ -162,7 +164,13 @@ class SharedPins:
                 tell(held.holder, held.holder.pinned)
 
     def _pin_here(self, held: _Held) -> None:
-        held.pin = Pin(held.session, held.at_least_epoch + 1, self._owner)
+        # Greater than that of any session with this id that has ended here: the table remembers those.
+        epoch = max(held.at_least_epoch, self._highest_epoch) + 1
+        self._has(held, Pin(held.session, epoch, self._owner))
+
+    def _has(self, held: _Held, pin: Pin) -> None:
+        held.pin = pin
+        self._highest_epoch = max(self._highest_epoch, pin.epoch)
 
     def _free(self, pin: Pin) -> None:
         self._released.append(pin)

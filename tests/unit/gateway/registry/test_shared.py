@@ -110,7 +110,7 @@ def test_nobody_waits_for_a_table_that_is_away() -> None:
         assert rig.ada.pins.claim("second", 0, Holder())
         assert (waited.told, rig.ada.up) == (["pinned"], 0)
         assert rig.ada.pins.pin("first") == Pin("first", 5, "ada")
-        assert rig.ada.pins.pin("second") == Pin("second", 1, "ada")
+        assert rig.ada.pins.pin("second") == Pin("second", 6, "ada")
         calls = len(rig.ada.remote.calls)
         rig.ada.pins.release("second")
         await rig.ada.pins.settle()
@@ -137,6 +137,22 @@ def test_what_was_pinned_alone_is_told_when_the_table_is_back() -> None:
         await rig.ada.start("call")
         await rig.lose(False)
         assert (await rig.bob.start("call")).told == ["taken"]
+
+    run(scenario())
+
+
+def test_an_id_that_was_used_before_is_pinned_as_well_when_the_table_is_back() -> None:
+    async def scenario() -> None:
+        rig = await ready()
+        await rig.ada.start("call")
+        rig.ada.pins.release("call")
+        await rig.ada.pins.settle()
+        await rig.lose()
+        holder = await rig.ada.start("call")
+        await rig.lose(False)
+        assert rig.table.pin("call") == rig.ada.pins.pin("call") == Pin("call", 2, "ada")
+        assert (await rig.bob.start("call")).told == ["taken"]
+        assert holder.told == ["pinned"]
 
     run(scenario())
 
