@@ -23,7 +23,9 @@ def redis_client(url: str) -> Redis:
     """Raises `UnusableUrl`; does not connect before it is asked something."""
     try:
         # One retry, at once: a Redis that was restarted has closed the connection that is tried first.
-        client = Redis.from_url(url, retry=Retry(NoBackoff(), 1))
+        # No limit of the library's own: it would send by `wait_for`, which forgets cancellations before
+        # Python 3.12.
+        client = Redis.from_url(url, retry=Retry(NoBackoff(), 1), socket_timeout=None)
         client.connection_pool.make_connection()  # type: ignore[no-untyped-call]
     except (TypeError, ValueError):
         raise UnusableUrl() from None

@@ -14,7 +14,7 @@ from common.registry.redis_call import ANSWER_WITHIN_S, RedisScripts
 from gateway.registry.base import Claim, Pin, PinTable
 from gateway.registry.memory import MemoryTable
 from gateway.registry.redis import RedisTable
-from tests.support.aio import run
+from tests.support.aio import run, turns
 from tests.support.clock import ManualClock
 from tests.support.owner_tables import OWNERS, OwnerTables
 from tests.support.pin_contract import CHECKS, Check, Contract
@@ -130,6 +130,25 @@ def test_a_redis_that_was_restarted_is_there_at_once() -> None:
 
     with RedisServer() as server:
         run(scenario(server))
+
+
+def test_whoever_is_cancelled_while_it_is_asked_ends(redis: RedisServer) -> None:
+    async def ask(scripts: RedisScripts) -> None:
+        while True:
+            await scripts.call("return {#ARGV}", ["key"], [b"x" * 1_000] * 200)
+
+    async def scenario() -> None:
+        scripts = RedisScripts(redis.url, PATIENCE_S)
+        for turns_of_the_loop in range(40):
+            asking = asyncio.create_task(ask(scripts))
+            await turns(turns_of_the_loop)
+            asking.cancel()
+            _, still_asking = await asyncio.wait([asking], timeout=1.0)
+            asking.cancel()
+            assert not still_asking
+        await scripts.close()
+
+    run(scenario())
 
 
 def test_a_restart_between_two_calls_is_not_noticed() -> None:
