@@ -83,28 +83,42 @@ class GatewayLinks:
         log.info("gateway connected", extra={"gateway": hello.name, "gateway_pid": hello.pid})
 
     def _open(self, link: LinkTransport, frame: Frame, request: Open) -> None:
+        try:
+            self._admit(request, frame.epoch)
+            session = self._session(link, frame, request)
+        except VoxshardError as error:
+            self._refuse(link, frame, error)
+        except Exception:
+            # The boundary of a session: whatever goes wrong in it must not end the others.
+            log.exception("session failed", extra={"session": request.session})
+            self._refuse(link, frame, InternalError())
+        else:
+            self._streams[link][frame.stream] = (frame.epoch, session)
+            self._table.add(session, link, request.pin_epoch)
+            self._news.counted(len(self._table))
+            link.send(FrameType.OPENED, Opened(CREDIT_SAMPLES), stream=frame.stream, epoch=frame.epoch)
+
+    def _admit(self, request: Open, epoch: int) -> None:
+        """Raises `SessionInUse` and `Overloaded`."""
+        self._table.make_free(request.session, request.pin_epoch)
+        if epoch == FIRST_EPOCH:
+            # Gateways look first, but know of each other only by the newest report.
+            self._table.check_room(request.session, self.max_speaking)
+
+    def _session(self, link: LinkTransport, frame: Frame, request: Open) -> WorkerSession:
         def send(kind: FrameType, payload: msgspec.Struct) -> None:
             link.send(kind, payload, stream=frame.stream, epoch=frame.epoch)
             if kind in (FrameType.STOPPED, FrameType.FAILED):
                 self._forget(link, frame.stream)
 
-        try:
-            self._table.make_free(request.session, request.pin_epoch)
-            if frame.epoch == FIRST_EPOCH:
-                # Gateways look first, but know of each other only by the newest report.
-                self._table.check_room(request.session, self.max_speaking)
-        except VoxshardError as error:
-            failed = failure(error)
-            link.send(FrameType.FAILED, failed, stream=frame.stream, epoch=frame.epoch)
-            return
         pipeline = self._services.pipeline(request.options, request.checkpoint)
         session = WorkerSession(request.session, send, self._services, pipeline)
         if self._tracing is not None and self._tracing.is_kept(request.trace):
             session.timing.trace = TracedSegments(self._tracing, request, frame.epoch, UnixClock())
-        self._streams[link][frame.stream] = (frame.epoch, session)
-        self._table.add(session, link, request.pin_epoch)
-        self._news.counted(len(self._table))
-        send(FrameType.OPENED, Opened(CREDIT_SAMPLES))
+        return session
+
+    def _refuse(self, link: LinkTransport, frame: Frame, error: VoxshardError) -> None:
+        link.send(FrameType.FAILED, failure(error), stream=frame.stream, epoch=frame.epoch)
 
     def _for_session(self, link: LinkTransport, frame: Frame) -> None:
         epoch, session = self._streams[link].get(frame.stream, (-1, None))
@@ -116,7 +130,7 @@ class GatewayLinks:
         except LinkError:
             raise
         except Exception:
-            # The boundary of a session: whatever goes wrong in it must not end the others.
+            # As above: another boundary of a session.
             log.exception("session failed", extra={"session": session.id})
             session.fail(InternalError())
 
