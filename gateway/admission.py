@@ -27,25 +27,25 @@ class WorkerRoom:
     def __init__(self, limits: Limits) -> None:
         # New ones count for the next session, and for being late from the next report on.
         self.limits = limits
-        self._reported = 0
+        # By its newest report, but for what is over since.
+        self._sessions = 0
+        self._engaged = 0
         self._lag_ms = 0
         # What the newest report does not count yet: a report is old news, and a burst comes between two.
         self._given: set[int] = set()
         # Those of them that the worker has answered; all its later reports count them.
         self._answered: set[int] = set()
-        # How many it counts that are over since.
-        self._gone = 0
         self.late = False
 
     @property
     def speakers(self) -> int:
         """Sessions that are expected to speak at once."""
-        return self._reported + len(self._given)
+        return expected_speakers(self._sessions, self._engaged) + len(self._given)
 
     @property
-    def unreported(self) -> int:
-        """How many sessions more, or fewer, the worker has than its newest report says, as far as known."""
-        return len(self._given) - self._gone
+    def sessions(self) -> int:
+        """As the worker has told, and what has begun and ended here since."""
+        return self._sessions + len(self._given)
 
     @property
     def is_free(self) -> bool:
@@ -58,12 +58,11 @@ class WorkerRoom:
         return (self._lag_ms if self.late else 0), self.speakers
 
     def reported(self, load: Load) -> None:
-        self._reported = expected_speakers(load.sessions, load.engaged)
+        self._sessions, self._engaged = load.sessions, load.engaged
         self._lag_ms = load.lag_ms
         self.late = self._is_late(load.lag_ms)
         self._given -= self._answered
         self._answered.clear()
-        self._gone = 0
 
     def given(self, number: int) -> None:
         """A session is on its way to the worker."""
@@ -74,12 +73,13 @@ class WorkerRoom:
         self._answered.add(number)
 
     def gone(self, number: int) -> None:
-        """The worker has it no more, or was told to; if it was reported, the next report will say so."""
+        """The worker has it no more, or will hear so before it hears of another one."""
         if number in self._given:
             self._given.remove(number)
             self._answered.discard(number)
         else:
-            self._gone += 1
+            self._sessions -= 1
+            self._engaged = min(self._engaged, self._sessions)
 
     def _is_late(self, lag_ms: int) -> bool:
         most = self.limits.max_lag_ms

@@ -117,12 +117,6 @@ class WorkerLink:
         is_known = self._transport is not None and self.hello is not None
         return is_known and self.load is not None and self.load.ready
 
-    @property
-    def sessions(self) -> int:
-        """As the worker has told, and what has begun and ended here since."""
-        reported = self.load.sessions if self.load is not None else 0
-        return reported + self.room.unreported
-
     # --- sessions ------------------------------------------------------------------------------
 
     def open(self, listener: SessionListener, options: SessionOptions, epoch: int) -> SessionStream:

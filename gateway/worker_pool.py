@@ -136,7 +136,7 @@ class WorkerPool:
             pid=link.hello.pid,
             state="ready" if load.ready else "not_ready",
             gpu=load.gpu,
-            sessions=link.sessions,
+            sessions=link.room.sessions,
             speaking=load.speaking,
             lag_ms=load.lag_ms,
             metrics_url=link.hello.metrics_url,
@@ -196,4 +196,4 @@ def _domain(worker: str, hello: Hello) -> Domain:
 
 def _candidate(worker: str, link: WorkerLink) -> Candidate:
     assert link.hello is not None, "who is ready has said who it is"
-    return Candidate(_domain(worker, link.hello), link.sessions, link.hello.capacity)
+    return Candidate(_domain(worker, link.hello), link.room.sessions, link.hello.capacity)

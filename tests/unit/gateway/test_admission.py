@@ -98,15 +98,23 @@ def test_what_ends_before_it_is_reported_makes_room_at_once() -> None:
     assert filled(room, first=MOST) == 2
 
 
-def test_what_ends_after_it_is_reported_makes_room_with_the_next_report() -> None:
+def test_what_ends_after_it_is_reported_makes_room_at_once() -> None:
     room = WorkerRoom(Limits(max_speaking=1))
     room.given(1)
     room.answered(1)
     room.reported(report(sessions=1, engaged=1))
+    assert (room.is_free, room.sessions) == (False, 1)
     room.gone(1)
-    assert not room.is_free
-    room.reported(report())
-    assert room.is_free
+    assert (room.is_free, room.sessions) == (True, 0)
+    room.reported(report(sessions=1, engaged=1))
+    assert not room.is_free, "the worker said so before it heard of the end"
+
+
+def test_who_has_ended_may_have_been_a_quiet_one() -> None:
+    room = WorkerRoom(Limits(max_speaking=MOST))
+    room.reported(report(sessions=4, engaged=3))
+    room.gone(1)
+    assert room.speakers == 3
 
 
 def test_the_least_bad_worker_is_late_the_least_then_loaded_the_least() -> None:
@@ -125,7 +133,9 @@ def test_the_least_bad_worker_is_late_the_least_then_loaded_the_least() -> None:
         max_size=60,
     )
 )
-def test_there_are_never_more_than_the_limit(steps: list[tuple[str, Random]]) -> None:
+def test_those_of_one_gateway_are_counted_exactly_and_never_more_than_the_limit(
+    steps: list[tuple[str, Random]],
+) -> None:
     """Against a worker that takes what it is given in the order of the link, and reports when it likes."""
     room = WorkerRoom(Limits(max_speaking=MOST))
     on_the_way: list[int] = []
@@ -143,4 +153,4 @@ def test_there_are_never_more_than_the_limit(steps: list[tuple[str, Random]]) ->
             room.gone(ended)
         elif step == "report":
             room.reported(report(sessions=len(there), engaged=len(there)))
-        assert len(there) + len(on_the_way) <= MOST
+        assert room.sessions == len(there) + len(on_the_way) <= MOST

@@ -97,7 +97,7 @@ def test_it_is_ready_once_the_worker_says_so() -> None:
         rig.link.link_lost(rig.transport)
         seen.append(rig.link.ready)
         assert seen == [False, True, False]
-        assert (rig.link.name, rig.link.sessions) == ("1", 3)
+        assert (rig.link.name, rig.link.room.sessions) == ("1", 3)
 
     with_link(check)
 
@@ -119,12 +119,12 @@ def test_it_has_the_sessions_that_it_told_of_and_those_it_was_given_since() -> N
     def check(rig: LinkRig) -> None:
         rig.hear(FrameType.LOAD, Load(True, 3, 0, 0, 7, None), stream=0)
         rig.open(Listener())
-        counts = [rig.link.sessions]
+        counts = [rig.link.room.sessions]
         rig.hear(FrameType.OPENED, Opened(64_000))
-        counts.append(rig.link.sessions)
+        counts.append(rig.link.room.sessions)
         rig.hear(FrameType.LOAD, Load(True, 4, 0, 0, 8, None), stream=0)
         rig.open(Listener()).close()
-        counts.append(rig.link.sessions)
+        counts.append(rig.link.room.sessions)
         assert counts == [4, 4, 4]
 
     with_link(check)
@@ -137,9 +137,9 @@ def test_what_has_ended_here_is_not_counted_until_the_next_report_either() -> No
         rig.hear(FrameType.LOAD, Load(True, 4, 0, 0, 7, None), stream=0)
         rig.hear(FrameType.STOPPED, STOPPED)
         stream.close()
-        counts = [rig.link.sessions]
+        counts = [rig.link.room.sessions]
         rig.hear(FrameType.LOAD, Load(True, 3, 0, 0, 8, None), stream=0)
-        counts.append(rig.link.sessions)
+        counts.append(rig.link.room.sessions)
         assert counts == [3, 3]
 
     with_link(check)
