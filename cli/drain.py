@@ -10,6 +10,7 @@ from typing import Annotated, Final
 import msgspec
 import typer
 
+from cli.pid_space import pid_space
 from common.ops_client import FetchFailed, fetch_text
 
 TIMEOUT_S: Final = 5.0
@@ -26,6 +27,7 @@ class Child(msgspec.Struct, frozen=True):
 
 
 class _Children(msgspec.Struct, frozen=True):
+    pid_space: str | None
     children: tuple[Child, ...]
 
 
@@ -51,9 +53,9 @@ def rolling_restart(
 ) -> None:
     """Restart all workers of this host, one after the other."""
     for role in (_WORKER, _GATEWAY) if gateways else (_WORKER,):
-        for child in _children(supervisor):
-            if child.role == role:
-                _restart(child, supervisor, within)
+        for name in [child.name for child in _children(supervisor) if child.role == role]:
+            # Anew: while others were waited for, it may have become another process.
+            _restart(_named(supervisor, name), supervisor, within)
 
 
 def _restart(child: Child, supervisor: str, within_s: float) -> None:
@@ -86,11 +88,22 @@ def _named(supervisor: str, name: str) -> Child:
 def _children(supervisor: str) -> tuple[Child, ...]:
     try:
         body = fetch_text(supervisor.rstrip("/") + "/children", TIMEOUT_S)
-        return msgspec.json.decode(body, type=_Children).children
+        seen = msgspec.json.decode(body, type=_Children)
     except FetchFailed as error:
         raise failed(f"no answer from {error}") from error
     except msgspec.DecodeError as error:
         raise failed(f"{supervisor} answers, but not with a list of children") from error
+    check_same_processes(supervisor, seen.pid_space)
+    return seen.children
+
+
+def check_same_processes(supervisor: str, theirs: str | None) -> None:
+    """Raises `typer.Exit` if process ids of this supervisor may be those of strangers here."""
+    if theirs is None or theirs != pid_space():
+        raise failed(
+            f"the processes of {supervisor} are not those of this host and container:"
+            " give the command where that supervisor runs"
+        )
 
 
 def failed(message: str) -> typer.Exit:

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 import typer
 
-from cli.drain import POLL_S, SUPERVISOR_URL, TIMEOUT_S, Supervisor, failed
+from cli.drain import POLL_S, SUPERVISOR_URL, TIMEOUT_S, Supervisor, check_same_processes, failed
 from common.ops_client import FetchFailed, fetch_text
 
 _WITHIN_S: Final = 10.0
@@ -19,6 +19,7 @@ _WITHIN_S: Final = 10.0
 
 class Reloads(msgspec.Struct, frozen=True):
     pid: int
+    pid_space: str | None
     reloads: int
     live: tuple[str, ...]
     rolling: tuple[str, ...]
@@ -29,6 +30,7 @@ class Reloads(msgspec.Struct, frozen=True):
 def reload(supervisor: Supervisor = SUPERVISOR_URL) -> None:
     """Read the settings of the instance on this host again, and say what that has changed."""
     before = _reloads(supervisor)
+    check_same_processes(supervisor, before.pid_space)
     try:
         os.kill(before.pid, signal.SIGHUP)
     except OSError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from cli.pid_space import pid_space
 from cli.supervisor.ends import EndBook
 from cli.supervisor.metrics import SupervisorMetrics
 from cli.supervisor.supervisor import Supervisor
@@ -30,7 +31,7 @@ def routes(
         "/healthz": health.reply,
         "/readyz": lambda: _ready(supervisor),
         "/metrics": lambda: metrics_reply(metrics.registry),
-        "/children": lambda: json_reply({"children": children(supervisor)}),
+        "/children": lambda: json_reply({"pid_space": pid_space(), "children": children(supervisor)}),
         "/ends": lambda: json_reply(ends.view),
     }
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from cli.pid_space import pid_space
 from cli.supervisor.reloading import Changes, adopted, changes
 from cli.supervisor.run_dir import write_settings
 from common.clock import MonotonicClock, UnixClock
@@ -24,10 +25,11 @@ log = logging.getLogger(__name__)
 
 
 class ReloadView(msgspec.Struct, frozen=True):
-    """At `/reloads`: how often settings were read again by process `pid`, and what the last time has changed;
-    `error`: why it has changed nothing."""
+    """At `/reloads`: how often settings were read again by process `pid` of `pid_space`, and what the last
+    time has changed; `error`: why it has changed nothing."""
 
     pid: int
+    pid_space: str | None
     reloads: int = 0
     live: tuple[str, ...] = ()
     rolling: tuple[str, ...] = ()
@@ -44,7 +46,7 @@ class Reloader:
         self._loaded = loaded
         self.running = running
         self._run_dir = run_dir
-        self.view = ReloadView(os.getpid())
+        self.view = ReloadView(os.getpid(), pid_space())
 
     def reload(self) -> None:
         """Settings that cannot be used change nothing; the log and the view say so."""
@@ -67,7 +69,9 @@ class Reloader:
 
     def _tell(self, found: Changes, error: str | None = None) -> ReloadView:
         count = self.view.reloads + 1
-        self.view = ReloadView(self.view.pid, count, found.live, found.rolling, found.restart, error)
+        self.view = ReloadView(
+            self.view.pid, self.view.pid_space, count, found.live, found.rolling, found.restart, error
+        )
         return self.view
 
 

@@ -10,6 +10,7 @@ from typer.testing import CliRunner, Result
 
 from cli import drain
 from cli.main import app
+from cli.pid_space import pid_space
 from common.ops_client import FetchFailed
 
 Row = dict[str, object]
@@ -25,6 +26,7 @@ class Host:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *seen: list[Row]) -> None:
         self.signals: list[tuple[int, int]] = []
+        self.page: Row = {"pid_space": pid_space()}
         self._seen = list(seen)
         monkeypatch.setattr(drain, "fetch_text", self._fetch)
         monkeypatch.setattr(drain, "POLL_S", 0.0)
@@ -34,7 +36,7 @@ class Host:
         if not self._seen:
             raise FetchFailed(url, "Connection refused")
         rows = self._seen.pop(0) if len(self._seen) > 1 else self._seen[0]
-        return msgspec.json.encode({"children": rows}).decode()
+        return msgspec.json.encode(self.page | {"children": rows}).decode()
 
     def _kill(self, pid: int, number: int) -> None:
         self.signals.append((pid, number))
@@ -63,7 +65,8 @@ def test_a_worker_is_told_to_stop_and_waited_for(monkeypatch: pytest.MonkeyPatch
 
 def test_all_workers_are_restarted_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
     first_back = [child("worker-0", 11), child("worker-1", 2), GATEWAY]
-    host = Host(monkeypatch, BEFORE, first_back, [child("worker-0", 11), child("worker-1", 12), GATEWAY])
+    both_back = [child("worker-0", 11), child("worker-1", 12), GATEWAY]
+    host = Host(monkeypatch, BEFORE, BEFORE, first_back, first_back, both_back)
     result = called("rolling-restart")
     assert (result.exit_code, host.signals) == (0, [(1, signal.SIGTERM), (2, signal.SIGTERM)])
     assert [line.split()[0] for line in result.output.splitlines()] == ["worker-0", "worker-1"]
@@ -77,10 +80,44 @@ def test_a_gateway_is_named_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_gateways_follow_the_workers_if_they_are_to(monkeypatch: pytest.MonkeyPatch) -> None:
     worker, gateway = child("worker-0", 1), child("gateway-0", 9)
-    back, both_back = child("worker-0", 11), child("gateway-0", 19)
-    host = Host(monkeypatch, [worker, gateway], [back, gateway], [back, gateway], [back, both_back])
+    back = child("worker-0", 11)
+    before, between = [worker, gateway], [back, gateway]
+    host = Host(monkeypatch, before, before, between, between, between, [back, child("gateway-0", 19)])
     assert called("rolling-restart", "--gateways").exit_code == 0
     assert host.signals == [(1, signal.SIGTERM), (9, signal.SIGTERM)]
+
+
+def test_a_process_that_was_started_anew_meanwhile_is_told_by_its_new_number(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first_back = [child("worker-0", 11), child("worker-1", 7), GATEWAY]
+    host = Host(monkeypatch, BEFORE, BEFORE, first_back, first_back, [child("worker-1", 17)])
+    assert called("rolling-restart").exit_code == 0
+    assert host.signals == [(1, signal.SIGTERM), (7, signal.SIGTERM)]
+
+
+@pytest.mark.parametrize("page", [{"pid_space": "another-boot/4026531836"}, {"pid_space": None}])
+@pytest.mark.parametrize("arguments", [("drain", "1"), ("rolling-restart",)])
+def test_processes_of_another_host_or_container_are_never_told(
+    arguments: tuple[str, ...], page: Row, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page names numbers that are processes of strangers here."""
+    host = Host(monkeypatch, BEFORE)
+    host.page = page
+    result = called(*arguments)
+    assert (result.exit_code, host.signals) == (1, [])
+    assert result.output == (
+        "voxshard: the processes of http://127.0.0.1:9600 are not those of this host and container:"
+        " give the command where that supervisor runs\n"
+    )
+
+
+def test_a_page_that_does_not_say_whose_numbers_it_has_is_not_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
+    host = Host(monkeypatch, BEFORE)
+    host.page = {}
+    result = called("drain", "1")
+    assert (result.exit_code, host.signals) == (1, [])
+    assert "answers, but not with a list of children" in result.output
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cli.main import app
+from cli.pid_space import pid_space
 from cli.supervisor.reload import ReloadView
 from common.ops_server import OpsServer, json_reply
 from tests.support.ports import free_ports
@@ -31,7 +32,7 @@ class FakeSupervisor:
 @pytest.fixture
 def supervisor() -> Iterator[FakeSupervisor]:
     [port] = free_ports(1)
-    idle = ReloadView(os.getpid())
+    idle = ReloadView(os.getpid(), pid_space())
     fake = FakeSupervisor(f"http://127.0.0.1:{port}", idle, idle)
     before = signal.signal(signal.SIGHUP, fake.signalled)
     server = OpsServer("127.0.0.1", port, {"/reloads": lambda: json_reply(fake.view)})
@@ -79,6 +80,20 @@ def test_a_supervisor_that_cannot_be_told_ends_with_1(supervisor: FakeSupervisor
     result = run(supervisor.url)
     assert result.exit_code == 1
     assert "cannot be told: No such process" in result.stderr
+
+
+@pytest.mark.parametrize("theirs", ["another-boot/4026531836", None])
+def test_a_supervisor_of_another_host_or_container_is_never_told(
+    supervisor: FakeSupervisor, theirs: str | None
+) -> None:
+    """Its number is that of this process here."""
+    supervisor.view = msgspec.structs.replace(supervisor.view, pid_space=theirs)
+    result = run(supervisor.url)
+    assert (result.exit_code, supervisor.view.reloads) == (1, 0)
+    assert result.stderr == (
+        f"voxshard: the processes of {supervisor.url} are not those of this host and container:"
+        " give the command where that supervisor runs\n"
+    )
 
 
 def test_nobody_there_ends_with_1() -> None:

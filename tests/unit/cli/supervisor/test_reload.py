@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from cli.pid_space import pid_space
 from cli.supervisor.reload import Reloader, ReloadView
 from cli.supervisor.run_dir import with_seed, write_settings
 from common.settings import Settings, settings_from_file
@@ -51,7 +52,12 @@ def test_children_are_told_what_can_change_and_the_rest_is_named(rig: Rig) -> No
     seed = rig.told.placement_seed
     view = rig.reload("max_speaking = 9\npartial_interval_ms = 600\nport = 11000\nworkers = 5\n")
     assert view == ReloadView(
-        os.getpid(), 1, live=("max_speaking",), rolling=("partial_interval_ms",), restart=("port",)
+        os.getpid(),
+        pid_space(),
+        1,
+        live=("max_speaking",),
+        rolling=("partial_interval_ms",),
+        restart=("port",),
     )
     told = rig.told
     assert (told.max_speaking, told.partial_interval_ms) == (9, 600)

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
 
+from cli.pid_space import pid_space
 from cli.supervisor.child import QUICKLY, ChildSpec, Role, StopOrder, draining
 from cli.supervisor.ends import EndBook
 from cli.supervisor.keeper import Keeper, Surroundings
@@ -121,7 +122,9 @@ def test_ops_routes_tell_the_state_of_every_child(tmp_path: Path) -> None:
             running = asyncio.create_task(supervisor.run())
             await announced.wait()
             assert (routes["/readyz"]().status, routes["/healthz"]().status) == (200, 200)
-            children = json.loads(routes["/children"]().body)["children"]
+            page = json.loads(routes["/children"]().body)
+            assert page["pid_space"] == pid_space()
+            children = page["children"]
             assert [(child["name"], child["state"]) for child in children] == [
                 ("worker-0", "ready"),
                 ("gateway-0", "ready"),
@@ -129,10 +132,10 @@ def test_ops_routes_tell_the_state_of_every_child(tmp_path: Path) -> None:
             assert {child["pid"] for child in children} == {keeper.pid for keeper in supervisor.keepers}
             ends = msgspec.json.decode(routes["/ends"]().body, type=Ends)
             assert (len(ends.running), ends.ended) == (2, ())
-            page = routes["/metrics"]().body.decode()
-            assert 'asr_supervisor_children{role="worker",state="ready"} 1.0' in page
-            assert 'asr_supervisor_children{role="worker",state="starting"} 0.0' in page
-            assert 'asr_supervisor_restarts_total{cause="died",role="gateway"} 0.0' in page
+            series = routes["/metrics"]().body.decode()
+            assert 'asr_supervisor_children{role="worker",state="ready"} 1.0' in series
+            assert 'asr_supervisor_children{role="worker",state="starting"} 0.0' in series
+            assert 'asr_supervisor_restarts_total{cause="died",role="gateway"} 0.0' in series
             supervisor.stop()
             await running
             assert supervisor.count(Role.WORKER, ChildState.STOPPED) == 1
