@@ -13,6 +13,7 @@ from common.settings import PREFIX, Settings, load_settings
 from tests.deploy.programs import ROOT, run
 
 COMPOSE: Final = ROOT / "compose.yaml"
+TLS: Final = ROOT / "compose.tls.yaml"
 GIVEN: Final = {"REDIS_PASSWORD": "4711", "GRAFANA_PASSWORD": "0815"}
 INSTANCES: Final = ("cpu", "card0", "card1")
 _TIME: Final = re.compile(r"(?:(\d+)m)?(?:(\d+)s)?")
@@ -25,15 +26,17 @@ def written() -> dict[str, Any]:
     return parsed
 
 
-def understood(**more: str) -> dict[str, Service]:
-    """All services by name, with these variables besides those that are needed. Raises AssertionError."""
-    services: dict[str, Service] = config(COMPOSE, {**GIVEN, **more})["services"]
+def understood(*over: Path, **more: str) -> dict[str, Service]:
+    """All services by name, with these variables besides those that are needed; `over`: files that are laid
+    over compose.yaml. Raises AssertionError."""
+    services: dict[str, Service] = config(COMPOSE, {**GIVEN, **more}, *over)["services"]
     return services
 
 
-def config(file: Path, variables: Mapping[str, str]) -> dict[str, Any]:
+def config(file: Path, variables: Mapping[str, str], *over: Path) -> dict[str, Any]:
     """What docker-compose makes of it. Raises AssertionError."""
-    done = run("docker-compose", "-f", str(file), "config", environ=variables)
+    files = [part for each in (file, *over) for part in ("-f", str(each))]
+    done = run("docker-compose", *files, "config", environ=variables)
     assert done.returncode == 0, done.stderr
     parsed: dict[str, Any] = yaml.safe_load(done.stdout)
     return parsed

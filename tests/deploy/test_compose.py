@@ -1,4 +1,4 @@
-"""compose.yaml is taken by docker-compose and agrees with the settings of what it starts."""
+"""compose.yaml, and with it compose.tls.yaml, is taken by docker-compose and agrees with what it starts."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from tests.deploy.compose_file import (
     COMPOSE,
     GIVEN,
     INSTANCES,
+    TLS,
+    Service,
     address_of,
     seconds,
     settings_of,
@@ -26,6 +28,7 @@ from tests.deploy.compose_file import (
 )
 from tests.deploy.programs import ROOT, program, run
 from tests.deploy.stop_times import longest_stop_s
+from tests.support.certificate import make_certificate
 
 AROUND: Final = {"grafana", "nginx", "nginx-config", "prometheus", "redis"}
 EXPORTER: Final = "dcgm-exporter"
@@ -92,16 +95,7 @@ def test_nginx_is_told_of_the_gateways_that_there_are(
     numbers: str, instances: list[str], tmp_path: Path
 ) -> None:
     services = understood(INSTANCES=numbers)
-    job, nginx = services["nginx-config"], services["nginx"]
-    [script] = job["command"]
-    config = tmp_path / "nginx.conf"
-    path = os.pathsep.join([str(Path(program("voxshard")).parent), os.environ["PATH"]])
-    done = run(
-        *job["entrypoint"],
-        script.replace("$$", "$").replace("/nginx/nginx.conf", str(config)),
-        environ={**job["environment"], "PATH": path},
-    )
-    assert done.returncode == 0, done.stderr
+    text = written_for_nginx(services, tmp_path)
     ports = [
         f"{address_of(services[each])}:{port}"
         for each in instances
@@ -109,12 +103,49 @@ def test_nginx_is_told_of_the_gateways_that_there_are(
         for settings in [settings_of(services[each])]
         for port in (settings.live_port(number), settings.http_port_of(number))
     ]
-    assert sorted(_SERVER.findall(config.read_text())) == sorted(ports)
-    assert "allow 10.84.213.0/24;" in config.read_text()
+    assert sorted(_SERVER.findall(text)) == sorted(ports)
+    assert "allow 10.84.213.0/24;" in text
+
+
+def test_with_tls_nginx_has_the_certificate_of_the_operator_and_no_port_without_it(tmp_path: Path) -> None:
+    folder = tmp_path / "tls"
+    folder.mkdir()
+    tls = make_certificate(folder).tls
+    tls.certificate.rename(folder / "chain.pem")
+    services = understood(TLS, TLS_DIR=str(folder), NGINX_FLAGS="--max-upload-mib 9")
+    assert f"{folder}:/tls:ro" in services["nginx"]["volumes"]
+    text = written_for_nginx(services, tmp_path, folder)
+    listening = re.findall(r"^ *listen (.*);$", text, re.MULTILINE)
+    assert listening and all(each.endswith(" ssl") for each in listening)
+    assert "client_max_body_size 9m;" in text
+    assert services["nginx"]["healthcheck"]["test"][-1] == f"https://127.0.0.1:{DEFAULTS.http_port}/readyz"
+
+
+def test_there_is_no_tls_without_a_folder_of_the_operator() -> None:
+    done = run("docker-compose", "-f", str(COMPOSE), "-f", str(TLS), "config", environ=GIVEN)
+    assert done.returncode != 0
+    assert "set it in .env" in done.stderr
+
+
+def written_for_nginx(services: dict[str, Service], folder: Path, tls: Path | None = None) -> str:
+    """What the job gives nginx, which takes it; `tls`: the folder that is /tls there."""
+    job, nginx = services["nginx-config"], services["nginx"]
+    [script] = job["command"]
+    config = folder / "nginx.conf"
+    path = os.pathsep.join([str(Path(program("voxshard")).parent), os.environ["PATH"]])
+    done = run(
+        *job["entrypoint"],
+        script.replace("$$", "$").replace("/nginx/nginx.conf", str(config)),
+        environ={**job["environment"], "PATH": path},
+    )
+    assert done.returncode == 0, done.stderr
+    if tls is not None:
+        config.write_text(config.read_text().replace("/tls/", f"{tls}/"))
     assert "/nginx/nginx.conf" in nginx["command"]
-    told = nginx["command"][-1].replace("/tmp", str(tmp_path))
+    told = nginx["command"][-1].replace("/tmp", str(folder))
     checked = run("nginx", "-t", "-c", str(config), "-g", told)
     assert checked.returncode == 0, checked.stderr
+    return config.read_text()
 
 
 def test_only_clients_come_from_outside() -> None:
