@@ -44,6 +44,7 @@ from common.ops_server import OpsPortTaken, OpsServer, json_reply
 from common.process import BOOT_FAILED, wait_for_stop_signal
 from common.settings import Settings
 from common.settings_source import SettingsSource
+from worker.device import NoCard, check_card
 from worker.mps_control import PIPES_VARIABLE
 
 log = logging.getLogger(__name__)
@@ -60,11 +61,14 @@ def serve(source: SettingsSource) -> None:
     try:
         settings = with_seed(with_advertise_host(loaded))
         check_ports(needed_ports(settings))
+        # Gateways touch none.
+        if settings.workers:
+            check_card(settings)
         with open_run_dir(settings.run_dir) as run_dir:
             configure_logs("supervisor", settings.log_level, settings.log_format)
             ready = with_prepared_model(settings, run_dir)
             halt = asyncio.run(_supervise(source, loaded, ready, run_dir)) if ready is not None else None
-    except (CannotServe, NoAdvertiseHost, OpsPortTaken) as error:
+    except (CannotServe, NoAdvertiseHost, NoCard, OpsPortTaken) as error:
         typer.echo(f"voxshard serve: {error}", err=True)
         raise typer.Exit(_UNUSABLE) from error
     if halt is not None:

@@ -29,6 +29,17 @@ def card_of(device: str, environ: Mapping[str, str] = os.environ) -> Card | None
     return None if which is None else _asked(lambda pynvml: _card(pynvml, which))
 
 
+def lacks_card(device: str, environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether CUDA certainly has no card of this name here; false where the library is missing by which to
+    know."""
+    cards = _cards() if is_cuda(device) else None
+    if cards is None:
+        return False
+    which = visible_card(device, environ)
+    # Of names that are no numbers CUDA knows more forms than the library does.
+    return which is None or (which.isdecimal() and int(which) >= cards)
+
+
 def cuda_driver() -> tuple[int, int] | None:
     """The newest version of CUDA that the driver knows; None where the library or the driver is missing."""
     version = _asked(lambda pynvml: int(pynvml.nvmlSystemGetCudaDriverVersion()))
@@ -68,6 +79,15 @@ def visible_card(device: str, environ: Mapping[str, str]) -> str | None:
         return number
     visible = [entry.strip() for entry in named.split(",") if entry.strip()]
     return visible[int(number)] if int(number) < len(visible) else None
+
+
+def _cards() -> int | None:
+    """How many the driver has: none where it is missing. None where the library is."""
+    try:
+        import pynvml  # noqa: F401, PLC0415
+    except ImportError:
+        return None
+    return _asked(lambda pynvml: int(pynvml.nvmlDeviceGetCount())) or 0
 
 
 def _asked(question: Callable[[Any], _Answer]) -> _Answer | None:

@@ -32,6 +32,7 @@ from common.settings_file import SettingsFile
 from common.tracing import make_tracing
 from worker.card_errors import is_card_error
 from worker.cores import pin_to_cores
+from worker.device import NoCard, check_card
 from worker.engines.base import CardLost, EngineDead, SegmentEngine
 from worker.engines.registry import UnknownEngine, create_engine
 from worker.environment import SWITCH_S, set_defaults
@@ -283,11 +284,12 @@ def run(settings: Settings, index: int, incarnation: str = "", file: SettingsFil
     sys.setswitchinterval(SWITCH_S)
     try:
         _run_dir(settings)
+        check_card(settings)
         settings = only_own_card(with_advertise_host(settings), os.environ)
         engine = create_engine(settings, f"engine-{index}")
         process = WorkerProcess(settings, index, engine, incarnation, file)
         uvloop.run(process.serve())
-    except* (BootFailed, NoAdvertiseHost, UnknownEngine, UnknownVad, UnusableUrl) as errors:
+    except* (BootFailed, NoAdvertiseHost, NoCard, UnknownEngine, UnknownVad, UnusableUrl) as errors:
         log.critical("cannot boot", exc_info=errors)
         raise SystemExit(CARD_LOST if errors.subgroup(CardUnusable) else BOOT_FAILED) from None
     except* EngineDead as errors:

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, Field
 
+from common.setting_groups.checked import checked_by
 from common.setting_groups.reach import Rolling
+
+_DEVICES: Final = re.compile(r"auto|cpu|cuda(:[1-9]?[0-9])?")
+
+
+def _check_device(text: str) -> None:
+    """Raises `ValueError`."""
+    if not _DEVICES.fullmatch(text):
+        raise ValueError(f"{text!r} is no device: auto, cpu, cuda, or cuda:N with N from 0 to 99")
+
+
+_Device = Annotated[str, checked_by(_check_device)]
 
 
 class Engine(BaseModel):
@@ -19,7 +32,7 @@ class Engine(BaseModel):
     prepared: Path | None = Field(
         default=None, description="folder of the prepared weights; beside the model if not given"
     )
-    device: str = Field(default="auto", description="auto, cpu, cuda or cuda:N")
+    device: _Device = Field(default="auto", description="auto, cpu, cuda or cuda:N")
     mps: Literal["auto", "on", "off"] = Field(
         default="auto", description="CUDA's MPS daemon for the workers: where they use a card, always, never"
     )

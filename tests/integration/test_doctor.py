@@ -38,9 +38,9 @@ def test_on_a_healthy_machine_there_is_nothing_to_tell(
 
 
 def test_people_are_told_the_same(machine: Machine) -> None:
-    assert machine.run().stdout == "nothing found that would keep Voxshard from running\n"
+    assert machine.run("doctor").stdout == "nothing found that would keep Voxshard from running\n"
     machine.environ["VOXSHARD_WROKERS"] = "3"
-    done = machine.run()
+    done = machine.run("doctor")
     assert done.returncode == 1
     assert "unknown_variables" in done.stdout and "unset VOXSHARD_WROKERS" in done.stdout
 

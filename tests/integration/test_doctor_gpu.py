@@ -191,7 +191,7 @@ GPU_FAULTS: Final[dict[Callable[[Machine, PlantedGpu], None], str]] = {
     second_card: "card_missing",
     hidden_cards: "card_missing",
     card_that_is_not_visible: "card_missing",
-    misspelt_device: "card_missing",
+    misspelt_device: "settings_invalid",
     card_in_use: "card_memory",
     other_process: "card_shared",
     exclusive_card: "compute_mode",

@@ -1,4 +1,4 @@
-"""The machine that `voxshard doctor` looks at: as a test has made it."""
+"""The machine that `voxshard doctor` looks at, and that others are started on: as a test has made it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Report(msgspec.Struct, frozen=True):
 
 @dataclass
 class Machine:
-    """How the doctor is run: by which command, with which settings."""
+    """How a command is run there: through which other, with which settings."""
 
     folder: Path
     flags: dict[str, Any] = field(default_factory=dict)
@@ -44,17 +44,17 @@ class Machine:
     through: list[str] = field(default_factory=list)
 
     def examine(self) -> Report:
-        done = self.run("--json")
+        done = self.run("doctor", "--json")
         report = msgspec.json.decode(done.stdout, type=Report)
         assert done.returncode == (0 if report.ok else 1), done.stderr
         return report
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def run(self, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         flags = [part for name, value in self.flags.items() for part in (f"--{name}", str(value))]
         voxshard = Path(sys.executable).with_name("voxshard")
         mine = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
         return subprocess.run(
-            [*self.through, str(voxshard), "doctor", *arguments, *flags],
+            [*self.through, str(voxshard), command, *arguments, *flags],
             env=mine | self.environ,
             capture_output=True,
             text=True,

@@ -66,7 +66,7 @@ def check_card(settings: Settings, facts: CardFacts) -> Iterator[Finding]:
         yield Finding(
             Cause.CARD_MISSING,
             f"there is no card for --device {settings.device}",
-            "workers end with code 3",
+            "`voxshard serve` ends with code 2",
             "nvidia-smi -L lists them; correct --device or CUDA_VISIBLE_DEVICES",
         )
         return

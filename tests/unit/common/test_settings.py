@@ -38,6 +38,19 @@ def test_ports_are_those_that_there_are(name: str) -> None:
             load_settings({name: port}, {})
 
 
+@pytest.mark.parametrize("device", ["auto", "cpu", "cuda", "cuda:0", "cuda:12"])
+def test_a_device_is_written_as_torch_has_it(device: str) -> None:
+    assert load_settings({"device": device}, {}).device == device
+
+
+@pytest.mark.parametrize(
+    "device", ["gpu0", "cpu ", "cpu:0", "CUDA", "cuda:", "cuda:-1", "cuda:07", "cuda:1,2", ""]
+)
+def test_another_device_is_refused_with_the_forms_that_there_are(device: str) -> None:
+    with pytest.raises(SettingsError, match=r"^device: .* is no device: auto, cpu, cuda, or cuda:N"):
+        load_settings({"device": device}, {})
+
+
 def test_flags_win_over_variables_and_variables_over_the_file(tmp_path: Path) -> None:
     config = toml(tmp_path, "workers = 1\ngateways = 1\nport = 1001\n")
     environ = {"VOXSHARD_WORKERS": "2", "VOXSHARD_GATEWAYS": "2"}

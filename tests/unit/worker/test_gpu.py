@@ -5,7 +5,7 @@ from types import ModuleType
 
 import pytest
 
-from worker.gpu import Card, card_of, cuda_driver, gpu_name, visible_card
+from worker.gpu import Card, card_of, cuda_driver, gpu_name, lacks_card, visible_card
 
 
 class NVMLError(Exception):
@@ -35,6 +35,9 @@ class FakeLibrary(ModuleType):
 
     def nvmlSystemGetCudaDriverVersion(self) -> int:
         return 13_010
+
+    def nvmlDeviceGetCount(self) -> int:
+        return len(CARDS)
 
     def nvmlDeviceGetHandleByIndex(self, index: int) -> Card:
         if index >= len(CARDS):
@@ -100,3 +103,38 @@ def test_without_the_library_there_is_no_name(monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_device_beyond_the_visible_ones_keeps_its_number() -> None:
     assert visible_card("cuda:3", {"CUDA_VISIBLE_DEVICES": "4"}) is None
+
+
+@pytest.mark.parametrize(
+    ("device", "visible", "lacks"),
+    [
+        ("cuda", None, False),
+        ("cuda:2", None, False),
+        ("cuda:3", None, True),
+        ("cuda", "2", False),
+        ("cuda", "3", True),
+        ("cuda:1", "2", True),
+        ("cuda", "", True),
+        # Only CUDA knows these.
+        ("cuda", "GPU-b", False),
+        ("cuda:1", "0,MIG-11", False),
+        ("cpu", "", False),
+        ("auto", "", False),
+    ],
+)
+def test_a_card_is_lacking_only_if_it_certainly_is(
+    device: str, visible: str | None, lacks: bool, library: FakeLibrary
+) -> None:
+    environ = {} if visible is None else {"CUDA_VISIBLE_DEVICES": visible}
+    assert lacks_card(device, environ) is lacks
+    assert library.open == 0
+
+
+def test_without_a_driver_there_is_no_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pynvml", FakeLibrary(driver=False))
+    assert lacks_card("cuda", {})
+
+
+def test_without_the_library_nobody_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pynvml", None)
+    assert not lacks_card("cuda:7", {})

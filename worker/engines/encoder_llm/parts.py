@@ -50,13 +50,10 @@ async def start_parts(settings: Settings) -> Parts:
 
 
 def device_of(settings: Settings) -> torch.device:
-    """Raises `CheckpointError` for what is no device here."""
+    """Raises `CheckpointError` for a card that torch does not see."""
     if settings.device == "auto":
         return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(settings.device)
-    except RuntimeError as error:
-        raise CheckpointError(f"{settings.device!r} is no device: auto, cpu, cuda or cuda:N") from error
+    device = torch.device(settings.device)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise CheckpointError(f"there is no card for --device {settings.device}")
     return torch.device("cuda", device.index or 0) if device.type == "cuda" else device
