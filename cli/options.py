@@ -7,13 +7,15 @@ import os
 import typing
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Final, Optional
 
 import typer
 
 from common.settings import Settings
 from common.settings_errors import SettingsError
 from common.settings_source import SettingsSource
+
+_UNUSABLE: Final = 2
 
 
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:
@@ -40,7 +42,8 @@ def _with_flags(command: Callable[..., None], call: Callable[..., None]) -> Call
         arguments = {parameter.name: flags.pop(parameter.name) for parameter in own}
         show = flags.pop("print_settings")
         given = {name: value for name, value in flags.items() if value is not None}
-        source = SettingsSource(given, os.environ, given.pop("config", None))
+        config = given.pop("config", None)
+        source = SettingsSource(given, os.environ, None if config is None else Path(config))
         if show:
             typer.echo(load(source).model_dump_json(indent=2))
             return
@@ -56,16 +59,17 @@ def _with_flags(command: Callable[..., None], call: Callable[..., None]) -> Call
 
 
 def load(source: SettingsSource) -> Settings:
-    """Raises `typer.BadParameter`."""
+    """Settings that cannot be used end the command with one line, whose end no frame breaks in a log."""
     try:
         return source.load()
     except SettingsError as error:
-        raise typer.BadParameter(str(error)) from error
+        typer.echo(f"voxshard: {error}", err=True)
+        raise typer.Exit(_UNUSABLE) from error
 
 
 def _settings_options() -> list[inspect.Parameter]:
     options = [
-        _option(name, _flag_type(field.annotation), field.description or "")
+        _option(name, _plain(field.annotation), field.description or "")
         for name, field in Settings.model_fields.items()
     ]
     options.append(_option("config", Path, "TOML file with settings"))
@@ -74,16 +78,20 @@ def _settings_options() -> list[inspect.Parameter]:
 
 
 def _option(name: str, kind: type, description: str) -> inspect.Parameter:
+    """`kind` is for people: what is written is checked with the other settings, as variables are. But a bool
+    is there or not."""
     flag = "--" + name.replace("_", "-")
     return inspect.Parameter(
         name,
         inspect.Parameter.KEYWORD_ONLY,
-        default=typer.Option(None, flag, help=description, show_default=False),
-        annotation=Optional[kind],  # noqa: UP045 - typer reads this at run time
+        default=typer.Option(
+            None, flag, metavar=f"<{kind.__name__.lower()}>", help=description, show_default=False
+        ),
+        annotation=Optional[bool if kind is bool else str],  # noqa: UP045 - typer reads this at run time
     )
 
 
-def _flag_type(annotation: Any) -> type:
-    """The plain type behind `T`, `T | None` and `Literal`; pydantic does the checking."""
+def _plain(annotation: Any) -> type:
+    """The type behind `T`, `T | None` and `Literal`."""
     candidates = [kind for kind in typing.get_args(annotation) if kind is not type(None)] or [annotation]
     return candidates[0] if isinstance(candidates[0], type) else str

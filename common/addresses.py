@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 _LOOPBACK: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 _HOST: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:-]*|::[A-Za-z0-9.:]*")
+_NAME: Final = re.compile(r"[^\s/\[\]]+")
 _DATABASE: Final = re.compile(r"/?|/[0-9]+")
 
 
@@ -24,19 +25,25 @@ def is_wildcard(host: str) -> bool:
     return host in _LOOPBACK
 
 
-def check_advertise_host(host: str) -> None:
-    """Raises `ValueError` if other hosts could not connect to it."""
-    if is_wildcard(host) or not _HOST.fullmatch(host) or not _is_name(host):
-        raise ValueError("one address of this host that the others can connect to, without a port")
+def check_host(host: str) -> None:
+    """Raises `ValueError` if it cannot be looked up; whether there is such a host is another matter."""
+    if not _NAME.fullmatch(host) or not _can_be_asked_for(host):
+        raise ValueError("write it as an address, such as 127.0.0.1 or ::1, or as a name; without a port")
 
 
-def _is_name(host: str) -> bool:
-    """Whether it could be looked up: no part between dots is empty, or longer than 63 characters."""
+def _can_be_asked_for(host: str) -> bool:
+    """The library for sockets writes names so, and raises what is no `OSError`."""
     try:
         host.encode("idna")
     except UnicodeError:
         return False
     return True
+
+
+def check_advertise_host(host: str) -> None:
+    """Raises `ValueError` if other hosts could not connect to it."""
+    if is_wildcard(host) or not _HOST.fullmatch(host) or not _can_be_asked_for(host):
+        raise ValueError("one address of this host that the others can connect to, without a port")
 
 
 def http_url(host: str, port: int, path: str = "") -> str:
@@ -61,10 +68,10 @@ def check_redis_url(url: str) -> None:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise ValueError("the host or the port cannot be read") from None
+        raise ValueError("the host or the port cannot be read: write it as redis://HOST:PORT") from None
     match parts.scheme:
         case "redis" | "rediss":
-            if not parts.hostname or port == 0:
+            if not parts.hostname or not _can_be_asked_for(parts.hostname) or port == 0:
                 raise ValueError("write it as redis://HOST:PORT, with a host and a port from 1 to 65535")
             if not _DATABASE.fullmatch(parts.path):
                 raise ValueError("what follows the port is the number of a database, such as /0")

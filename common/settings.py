@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from pydantic import ValidationError, model_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from common.setting_groups.access import Access
@@ -34,7 +35,7 @@ API_KEY_VARIABLE: Final = PREFIX + "API_KEY"
 
 # Last to first: pydantic takes the fields of the last base first, and flags come in that order.
 class Settings(Limits, Speech, Engine, Telemetry, Access, Instances, Processes, Addresses, BaseSettings):
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True, allow_inf_nan=False)
 
     def live_port(self, gateway: int) -> int:
         """Where this gateway takes live streams."""
@@ -97,8 +98,25 @@ def _read_toml(path: Path | None) -> dict[str, Any]:
 
 
 def _validated(values: dict[str, Any]) -> Settings:
+    # Children read them in UTF-8.
+    for name, value in values.items():
+        if not _is_text(str(value)):
+            raise SettingsError(f"{name}: not UTF-8")
     try:
         return Settings(**values)
     except ValidationError as error:
-        lines = [": ".join([*map(str, item["loc"]), item["msg"]]) for item in error.errors()]
-        raise SettingsError("; ".join(lines)) from error
+        raise SettingsError("; ".join(map(_told, error.errors()))) from error
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _told(item: ErrorDetails) -> str:
+    """Our own checks say it in their own words."""
+    cause = item.get("ctx", {}).get("error", item["msg"])
+    return ": ".join([*map(str, item["loc"]), str(cause)])

@@ -6,9 +6,9 @@ import logging
 
 from common.clock import Clock, UnixClock
 from common.errors import OriginRefused, VoxshardError
+from common.origins import listed_origins
 from common.settings import Settings
 from gateway.access.doors import Doors, OpenDoors, TenantDoors
-from gateway.access.origins import NotAnOrigin, Origins, parse_origins
 from gateway.access.tenants import BadTenants
 from gateway.access.tenants_file import TenantsFile
 from gateway.boot import BootFailed
@@ -24,8 +24,8 @@ log = logging.getLogger(__name__)
 
 
 def make_doors(settings: Settings, clock: Clock, metrics: GatewayMetrics) -> Doors:
-    """Raises `BootFailed` for a tenants file, a list of origins or a Redis address that cannot be used."""
-    origins = _allowed_origins(settings)
+    """Raises `BootFailed` for a tenants file or a Redis address that cannot be used."""
+    origins = listed_origins(settings.allowed_origins)
     if settings.tenants_file is None:
         log.info("no tenants file: no key is asked for")
         return OpenDoors(origins)
@@ -35,13 +35,6 @@ def make_doors(settings: Settings, clock: Clock, metrics: GatewayMetrics) -> Doo
         raise BootFailed(str(error)) from None
     quotas = make_quotas(settings.redis_url, clock, metrics)
     return TenantDoors(file, origins, quotas, clock, metrics.tenants)
-
-
-def _allowed_origins(settings: Settings) -> Origins:
-    try:
-        return parse_origins(filter(None, settings.allowed_origins.replace(" ", "").split(",")))
-    except NotAnOrigin as error:
-        raise BootFailed(f"allowed_origins: {error}") from None
 
 
 def let_in(request: Request, doors: Doors, services: LiveServices) -> Handler:

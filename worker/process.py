@@ -47,7 +47,7 @@ from worker.server import GatewayLinks
 from worker.session_services import Services
 from worker.session_table import SessionTable
 from worker.vad.pool import VadPool
-from worker.vad.registry import UnknownVad, create_vad
+from worker.vad.registry import VadUnusable, create_vad
 
 log = logging.getLogger(__name__)
 
@@ -289,7 +289,7 @@ def run(settings: Settings, index: int, incarnation: str = "", file: SettingsFil
         engine = create_engine(settings, f"engine-{index}")
         process = WorkerProcess(settings, index, engine, incarnation, file)
         uvloop.run(process.serve())
-    except* (BootFailed, NoAdvertiseHost, NoCard, UnknownEngine, UnknownVad, UnusableUrl) as errors:
+    except* (BootFailed, NoAdvertiseHost, NoCard, UnknownEngine, VadUnusable, UnusableUrl) as errors:
         log.critical("cannot boot", exc_info=errors)
         raise SystemExit(CARD_LOST if errors.subgroup(CardUnusable) else BOOT_FAILED) from None
     except* EngineDead as errors:

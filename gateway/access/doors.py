@@ -9,8 +9,8 @@ from typing import Final, Protocol
 
 from common.clock import Clock
 from common.errors import BadCredentials, InternalError, NoCredentials, OriginRefused, VoxshardError
+from common.origins import Origins, allows
 from gateway.access.credentials import credential
-from gateway.access.origins import Origins, allows
 from gateway.access.tenants import Tenant
 from gateway.access.tenants_file import TenantsFile
 from gateway.connection import Request

@@ -28,8 +28,8 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
+from common.origins import NotAnOrigin, Origins, parse_origins
 from gateway.access.keys import KeyHash
-from gateway.access.origins import NotAnOrigin, Origins, parse_origins
 
 # No dots and blanks, so that it is a table's name in the file without quotes.
 _ID: Final = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"

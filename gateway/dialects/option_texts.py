@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from common.errors import BadHotwords, BadLanguage, BadTimestamps
+from common.errors import BadHotwords, BadTimestamps
 
 MAX_HOTWORDS: Final = 200
 MAX_WORD_CHARACTERS: Final = 64
-# Names and codes: `en`, `zh-CN`, `English`, `中文`, `Chinese (Cantonese)`.
-_LANGUAGE: Final = re.compile(r"[^\W\d_](?:[\w ()-]{0,31})", re.UNICODE)
 _ARROW: Final = re.compile(r"=>|->|→")
 _SEPARATORS: Final = re.compile("[,，]")
 _CHOICES: Final = {"true": True, "false": False}
@@ -30,16 +28,6 @@ def parse_replacements(text: str) -> tuple[tuple[str, str], ...]:
     _check(tuple(wrong for wrong, _ in pairs))
     _check(tuple(right for _, right in pairs if right))
     return pairs
-
-
-def parse_language(text: str) -> str | None:
-    """A language, or None for the empty text: detect it. Raises `BadLanguage`."""
-    language = text.strip()
-    if not language:
-        return None
-    if not _LANGUAGE.fullmatch(language):
-        raise BadLanguage()
-    return language
 
 
 def parse_timestamps(text: str) -> bool:

@@ -38,13 +38,13 @@ from common.events import (
     Stopped,
 )
 from common.events import Final as FinalEvent
+from common.language import parse_language
 from common.silence import parse_schedule
 from common.text import join_texts
 from gateway.dialects.acknowledged import Acknowledged
 from gateway.dialects.locked import LockedSentences
 from gateway.dialects.option_texts import (
     parse_hotwords,
-    parse_language,
     parse_replacements,
     parse_timestamps,
 )

@@ -208,7 +208,7 @@ GPU_FAULTS: Final[dict[Callable[[Machine, PlantedGpu], None], str]] = {
     model_in_a_folder_for_others: "model_forbidden",
     prepared_among_other_things: "cannot_prepare",
     prepared_where_nobody_may_write: "cannot_prepare",
-    detector_that_nobody_knows: "detector_broken",
+    detector_that_nobody_knows: "settings_invalid",
     truncated_weights: "weights_broken",
     truncated_safetensors: "weights_broken",
     changed_model: "model_unprepared",

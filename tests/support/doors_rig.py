@@ -10,9 +10,9 @@ from prometheus_client import CollectorRegistry
 
 from common.clock import Clock
 from common.errors import VoxshardError
+from common.origins import parse_origins
 from gateway.access.doors import Allowance, TenantDoors
 from gateway.access.keys import key_digest, new_key
-from gateway.access.origins import parse_origins
 from gateway.access.tenants_file import LOOK_EVERY_S, TenantsFile
 from gateway.connection import Request
 from gateway.quotas.base import Quotas

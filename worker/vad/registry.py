@@ -4,27 +4,24 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from common.setting_groups.speech import VadName
 from worker.vad.base import VadModel
 
 
-class UnknownVad(Exception):
-    """No detector has this name, or it cannot be made; the message is one sentence that says why."""
+class VadUnusable(Exception):
+    """A detector that cannot be made; the message is one sentence that says why."""
 
 
-def create_vad(name: str, model: Path | None) -> VadModel:
-    """The detector `name` from the folder `model`, or from where it is by default. Raises `UnknownVad`."""
+def create_vad(name: VadName, model: Path | None) -> VadModel:
+    """The detector `name` from the folder `model`, or from where it is by default. Raises `VadUnusable`."""
     match name:
         case "silero":
-            return _silero(model)
+            return _silero()
         case "fsmn":
             return _fsmn(model)
-        case _:
-            raise UnknownVad(f"no voice activity detector is called {name!r}; there are: silero, fsmn")
 
 
-def _silero(model: Path | None) -> VadModel:
-    if model is not None:
-        raise UnknownVad("silero comes with its model; vad_model is for other detectors")
+def _silero() -> VadModel:
     from worker.vad.silero import SileroVad  # noqa: PLC0415
 
     return SileroVad()
@@ -35,8 +32,8 @@ def _fsmn(model: Path | None) -> VadModel:
         from worker.vad.fsmn import FsmnVad  # noqa: PLC0415
         from worker.vad.fsmn_model import BadVadModel  # noqa: PLC0415
     except ImportError as error:
-        raise UnknownVad(f"the detector fsmn needs the packages torch and funasr: {error}") from error
+        raise VadUnusable(f"the detector fsmn needs the packages torch and funasr: {error}") from error
     try:
         return FsmnVad(model)
     except BadVadModel as error:
-        raise UnknownVad(f"the detector fsmn cannot start: {error}") from error
+        raise VadUnusable(f"the detector fsmn cannot start: {error}") from error

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from cli.doctor.checks.engine import DetectorFacts
 from common.settings import Settings
-from worker.vad.registry import UnknownVad, create_vad
+from worker.vad.registry import VadUnusable, create_vad
 
 
 def probe_detector(settings: Settings) -> DetectorFacts:
     try:
         create_vad(settings.vad, settings.vad_model)
-    except UnknownVad as error:
+    except VadUnusable as error:
         return DetectorFacts(str(error))
     # A library or a model that is not there.
     except (ImportError, OSError) as error:

@@ -33,7 +33,7 @@ from worker.vad.base import VadState
 from worker.vad.fsmn import UNDECIDED, FsmnState, FsmnVad, speech_probability
 from worker.vad.fsmn_frontend import Frontend
 from worker.vad.fsmn_model import Windowing, load_fsmn
-from worker.vad.registry import UnknownVad, create_vad
+from worker.vad.registry import VadUnusable, create_vad
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -255,7 +255,7 @@ def spoilt(folder: Path, **config: Any) -> Path:
 
 
 def why_not(folder: Path) -> str:
-    with pytest.raises(UnknownVad) as caught:
+    with pytest.raises(VadUnusable) as caught:
         create_vad("fsmn", folder)
     return str(caught.value)
 
@@ -288,5 +288,5 @@ def test_a_hub_that_gives_nothing_is_one_sentence(monkeypatch: pytest.MonkeyPatc
         raise ConnectionError("no network")
 
     monkeypatch.setitem(sys.modules, "modelscope", SimpleNamespace(snapshot_download=refuse))
-    with pytest.raises(UnknownVad, match="not on this machine and ModelScope does not give it"):
+    with pytest.raises(VadUnusable, match="not on this machine and ModelScope does not give it"):
         create_vad("fsmn", None)

@@ -56,6 +56,31 @@ def test_bad_value_is_refused_by_name_with_exit_code_2(arguments: list[str], nam
     assert named in result.stderr
 
 
+def test_a_setting_that_cannot_be_used_is_told_in_one_line(tmp_path: Path) -> None:
+    told = "voxshard: device: 'gpu0' is no device: auto, cpu, cuda, or cuda:N with N from 0 to 99\n"
+    file = tmp_path / "voxshard.toml"
+    file.write_text('device = "gpu0"\n')
+    for result in (run("--device", "gpu0"), run(VOXSHARD_DEVICE="gpu0"), run("--config", str(file))):
+        assert (result.exit_code, result.stdout, result.stderr) == (2, "", told)
+
+
+@pytest.mark.parametrize(
+    ("flag", "value"),
+    [
+        ("--workers", "two"),
+        ("--port", "70000"),
+        ("--max-session", "inf"),
+        ("--workers", "1.5"),
+        ("--mps", "yes"),
+    ],
+)
+def test_a_flag_is_read_as_its_variable_is(flag: str, value: str) -> None:
+    variable = f"VOXSHARD_{flag.removeprefix('--').replace('-', '_').upper()}"
+    given, set_as = run(flag, value), run(**{variable: value})
+    assert (given.exit_code, given.stderr) == (set_as.exit_code, set_as.stderr)
+    assert given.exit_code == 2 and len(given.stderr.splitlines()) == 1
+
+
 def test_print_settings_prints_all_and_runs_nothing() -> None:
     shown = json.loads(run("--print-settings", "--workers", "3").stdout)
     assert shown["workers"] == 3

@@ -5,6 +5,7 @@ import pytest
 from common.addresses import (
     check_advertise_host,
     check_collector_url,
+    check_host,
     check_redis_url,
     http_url,
     is_wildcard,
@@ -42,6 +43,17 @@ def test_nobody_can_connect_to_these(host: str) -> None:
         check_advertise_host(host)
 
 
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "::1", "fe80::1%eth0", "localhost", "my_host"])
+def test_addresses_and_names_can_be_looked_up(host: str) -> None:
+    check_host(host)
+
+
+@pytest.mark.parametrize("host", ["", " ", "a..b", "x" * 64, "[::1]", "http://10.0.0.7", "10.0.0.7/8", "a b"])
+def test_these_cannot(host: str) -> None:
+    with pytest.raises(ValueError, match=r"such as 127\.0\.0\.1 or ::1, or as a name; without a port"):
+        check_host(host)
+
+
 def test_url_without_a_path_ends_with_the_port() -> None:
     assert http_url("127.0.0.1", 8899) == "http://127.0.0.1:8899"
 
@@ -69,6 +81,7 @@ def test_address_of_a_redis(url: str) -> None:
         ("redis://", "with a host"),
         ("redis://:secret@", "with a host"),
         ("redis://secret@localhost:0", "with a host"),
+        ("redis://secret..x", "with a host"),
         ("redis://localhost:secret", "cannot be read"),
         ("redis://localhost:70000", "cannot be read"),
         ("redis://[secret", "cannot be read"),

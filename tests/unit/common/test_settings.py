@@ -51,6 +51,57 @@ def test_another_device_is_refused_with_the_forms_that_there_are(device: str) ->
         load_settings({"device": device}, {})
 
 
+@pytest.mark.parametrize("name", [name for name in Settings.model_fields if name.endswith("host")])
+@pytest.mark.parametrize("host", ["", "a..b", "[::1]", "a b"])
+def test_a_host_that_cannot_be_looked_up_is_refused(name: str, host: str) -> None:
+    with pytest.raises(SettingsError, match=rf"^{name}: "):
+        load_settings({name: host}, {})
+
+
+NUMBERS = [name for name, field in Settings.model_fields.items() if "float" in str(field.annotation)]
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize("number", ["inf", "-inf", "nan", "1e999"])
+def test_numbers_are_finite(name: str, number: str) -> None:
+    """In JSON, by which children get them, they would be null."""
+    with pytest.raises(SettingsError, match=f"^{name}: Input should be "):
+        load_settings({}, {f"VOXSHARD_{name.upper()}": number})
+
+
+@pytest.mark.parametrize(("name", "value"), [("language", "\udcff"), ("tenants_file", Path("/\udcff"))])
+def test_what_is_no_text_is_refused(name: str, value: object) -> None:
+    """As Python hands on bytes of a command line that are not UTF-8; children could not read them."""
+    with pytest.raises(SettingsError, match=f"^{name}: not UTF-8$"):
+        load_settings({name: value}, {})
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"vad": "fsnm"}, "vad: Input should be 'silero' or 'fsmn'"),
+        ({"vad_model": "/models/fsmn"}, "vad_model is for other detectors: silero comes with its model"),
+        (
+            {"allowed_origins": "https://a.example,*"},
+            "allowed_origins: not an origin such as https://app.example: *",
+        ),
+        (
+            {"language": "!!"},
+            "language: '!!' is not a language name or code of at most 32 characters",
+        ),
+        ({"log_level": "loud"}, "log_level: 'loud' is no level: debug, info, warning, error"),
+        (
+            {"silence_schedule": "long"},
+            "silence_schedule: not a silence schedule: streaming, offline or AGE_MS:SILENCE_MS,...,inf:MS",
+        ),
+    ],
+)
+def test_what_cannot_be_used_is_told_with_the_accepted_form(values: dict[str, Any], told: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings(values, {})
+    assert str(caught.value).startswith(told)
+
+
 def test_flags_win_over_variables_and_variables_over_the_file(tmp_path: Path) -> None:
     config = toml(tmp_path, "workers = 1\ngateways = 1\nport = 1001\n")
     environ = {"VOXSHARD_WORKERS": "2", "VOXSHARD_GATEWAYS": "2"}

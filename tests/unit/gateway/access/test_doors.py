@@ -14,9 +14,9 @@ from common.errors import (
     TokenExpired,
     VoxshardError,
 )
+from common.origins import parse_origins
 from gateway.access.doors import OpenDoors
 from gateway.access.keys import new_key
-from gateway.access.origins import parse_origins
 from gateway.connection import Request
 from tests.support.doors_rig import (
     FOREIGN,

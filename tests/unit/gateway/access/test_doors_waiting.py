@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from common.errors import NoWorker
+from common.origins import parse_origins
 from gateway.access.doors import OpenDoors
-from gateway.access.origins import parse_origins
 from tests.support.aio import run
 from tests.support.doors_rig import KEY, Rig, Session, asking
 from tests.support.use_tables import Gateway, UseModel

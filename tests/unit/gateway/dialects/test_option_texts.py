@@ -7,12 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.errors import BadHotwords, BadLanguage, BadTimestamps
+from common.errors import BadHotwords, BadTimestamps
 from gateway.dialects.option_texts import (
     MAX_HOTWORDS,
     MAX_WORD_CHARACTERS,
     parse_hotwords,
-    parse_language,
     parse_replacements,
     parse_timestamps,
 )
@@ -62,22 +61,6 @@ def test_a_replacement_needs_a_word_and_a_decent_right_side(text: str) -> None:
         parse_replacements(text)
 
 
-@pytest.mark.parametrize("text", ["en", "zh-CN", "English", "中文", "Chinese (Cantonese)", "x" * 32])
-def test_languages_are_names_or_codes(text: str) -> None:
-    assert parse_language(f" {text} ") == text
-
-
-@pytest.mark.parametrize("text", ["", "  "])
-def test_no_language_means_that_it_is_detected(text: str) -> None:
-    assert parse_language(text) is None
-
-
-@pytest.mark.parametrize("text", ["1", "-en", "_", "en;rm", "en/us", "x" * 33, "a\nb", "e\0", "en."])
-def test_other_languages_are_refused(text: str) -> None:
-    with pytest.raises(BadLanguage):
-        parse_language(text)
-
-
 @pytest.mark.parametrize(("text", "choice"), [("true", True), (" False ", False), ("TRUE", True)])
 def test_timestamps_are_asked_for_or_not(text: str, choice: bool) -> None:
     assert parse_timestamps(text) is choice
@@ -95,5 +78,3 @@ def test_any_text_is_a_list_of_decent_words_or_refused(text: str) -> None:
         assert all(word == word.strip() and word for word in parse_hotwords(text))
     with contextlib.suppress(BadHotwords):
         assert all(wrong == wrong.strip() and wrong for wrong, _ in parse_replacements(text))
-    with contextlib.suppress(BadLanguage):
-        parse_language(text)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.access.origins import NotAnOrigin, allows, parse_origins
+from common.origins import NotAnOrigin, allows, listed_origins, parse_origins
 
 LISTED = parse_origins(["https://app.example", " HTTP://Localhost:8080 "])
 
@@ -39,3 +39,10 @@ def test_no_list_allows_any() -> None:
 def test_what_no_browser_would_send_is_refused(text: str) -> None:
     with pytest.raises(NotAnOrigin, match="not an origin"):
         parse_origins([text])
+
+
+def test_a_list_has_commas_between() -> None:
+    assert listed_origins("https://app.example, HTTP://localhost:8080,") == LISTED
+    assert listed_origins(" ") == frozenset()
+    with pytest.raises(NotAnOrigin, match=r"not an origin such as https://app.example:  b\.example"):
+        listed_origins("https://a.example, b.example")

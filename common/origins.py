@@ -22,6 +22,11 @@ def parse_origins(texts: Iterable[str]) -> Origins:
     return frozenset(_origin(text) for text in texts)
 
 
+def listed_origins(text: str) -> Origins:
+    """With commas between; any for an empty text. Raises `NotAnOrigin`."""
+    return parse_origins(filter(str.strip, text.split(",")))
+
+
 def _origin(text: str) -> str:
     origin = text.strip().lower()
     if not _ORIGIN.fullmatch(origin):
