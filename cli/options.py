@@ -15,7 +15,7 @@ from common.settings import Settings
 from common.settings_errors import SettingsError
 from common.settings_source import SettingsSource
 
-_UNUSABLE: Final = 2
+UNUSABLE: Final = 2
 
 
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:
@@ -64,7 +64,7 @@ def load(source: SettingsSource) -> Settings:
         return source.load()
     except SettingsError as error:
         typer.echo(f"voxshard: {error}", err=True)
-        raise typer.Exit(_UNUSABLE) from error
+        raise typer.Exit(UNUSABLE) from error
 
 
 def _settings_options() -> list[inspect.Parameter]:

@@ -9,12 +9,11 @@ import signal
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
 
 import typer
 from prometheus_client import CollectorRegistry
 
-from cli.options import load
+from cli.options import UNUSABLE, load
 from cli.supervisor.card import CardKeeper, running
 from cli.supervisor.ends import EndBook
 from cli.supervisor.errors import CannotServe
@@ -33,6 +32,7 @@ from cli.supervisor.ports import check_ports, needed_ports
 from cli.supervisor.reload import Reloader
 from cli.supervisor.run_dir import NOTIFY_NAME, open_run_dir, with_seed, write_settings
 from cli.supervisor.supervisor import Supervisor
+from cli.supervisor.usable import check_usable
 from cli.supervisor.watchdog import keep_turning, told_every_s
 from common.addresses import http_url, reachable_host
 from common.advertise import NoAdvertiseHost, with_advertise_host
@@ -49,8 +49,6 @@ from worker.mps_control import PIPES_VARIABLE
 
 log = logging.getLogger(__name__)
 
-_UNUSABLE: Final = 2
-
 # The stop signal that comes first.
 Told = asyncio.Task[signal.Signals]
 
@@ -59,6 +57,7 @@ def serve(source: SettingsSource) -> None:
     """Run the whole system on this machine: workers, gateways, and the supervisor that watches them."""
     loaded = load(source)
     try:
+        check_usable(loaded)
         settings = with_seed(with_advertise_host(loaded))
         check_ports(needed_ports(settings))
         # Gateways touch none.
@@ -70,7 +69,7 @@ def serve(source: SettingsSource) -> None:
             halt = asyncio.run(_supervise(source, loaded, ready, run_dir)) if ready is not None else None
     except (CannotServe, NoAdvertiseHost, NoCard, OpsPortTaken) as error:
         typer.echo(f"voxshard serve: {error}", err=True)
-        raise typer.Exit(_UNUSABLE) from error
+        raise typer.Exit(UNUSABLE) from error
     if halt is not None:
         typer.echo(f"voxshard serve: {halt.message}", err=True)
         raise typer.Exit(BOOT_FAILED)

@@ -11,15 +11,11 @@ import msgspec
 from cli.pid_space import pid_space
 from cli.supervisor.reloading import Changes, adopted, changes
 from cli.supervisor.run_dir import write_settings
-from common.clock import MonotonicClock, UnixClock
+from cli.supervisor.usable import SettingUnusable, check_usable
 from common.logs import configure_logs
 from common.settings import Settings
 from common.settings_errors import SettingsError
 from common.settings_source import SettingsSource
-from gateway.access.tenants import BadTenants
-from gateway.access.tenants_file import TenantsFile
-from gateway.boot import BootFailed
-from gateway.defaults import default_options
 
 log = logging.getLogger(__name__)
 
@@ -52,12 +48,12 @@ class Reloader:
         """Settings that cannot be used change nothing; the log and the view say so."""
         try:
             new = self._source.load()
-            check_files(new)
+            check_usable(new)
             running = adopted(self.running, new)
             # Also if nothing is another: files that settings name may be.
             write_settings(running, self._run_dir)
         # The disk of the run folder may be full: no reason to end what runs.
-        except (SettingsError, BootFailed, BadTenants, OSError) as error:
+        except (SettingsError, SettingUnusable, OSError) as error:
             log.error("settings not reloaded, the former ones stay", extra={"cause": str(error)})
             self._tell(Changes(), str(error))
             return
@@ -73,10 +69,3 @@ class Reloader:
             self.view.pid, self.view.pid_space, count, found.live, found.rolling, found.restart, error
         )
         return self.view
-
-
-def check_files(settings: Settings) -> None:
-    """Those that gateways would not start with. Raises `BootFailed`, `BadTenants`."""
-    default_options(settings)
-    if settings.tenants_file is not None:
-        TenantsFile(settings.tenants_file, MonotonicClock(), UnixClock())

@@ -27,7 +27,7 @@ def redis_client(url: str) -> Redis:
         # Python 3.12.
         client = Redis.from_url(url, retry=Retry(NoBackoff(), 1), socket_timeout=None)
         client.connection_pool.make_connection()  # type: ignore[no-untyped-call]
-    except (TypeError, ValueError):
+    except (RedisError, TypeError, ValueError):
         raise UnusableUrl() from None
     return client
 

@@ -19,7 +19,7 @@ WORD = spoken(speech_ms=400, silence_ms=0)
 @pytest.mark.parametrize(
     ("engine", "environ", "reason"),
     [
-        ("whisper", {}, "no engine is called 'whisper'; there are: moonshine"),
+        ("no.such:engine", {}, "engine 'no.such:engine' cannot be loaded: No module named 'no'"),
         (SCRIPTED, {"SCRIPTED_ENGINE_BOOT": "fail"}, "the script says that this engine does not boot"),
     ],
 )

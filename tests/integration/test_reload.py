@@ -108,7 +108,7 @@ async def test_settings_that_cannot_be_used_change_nothing(site: Site) -> None:
         await client.start()
         done = await site.reload("max_speaking = 1\nlanguage = 'en'\nhotword_file = '/none'\n")
         assert (done.returncode, done.stdout) == (1, "")
-        assert done.stderr.startswith("voxshard: nothing is changed: /none: ")
+        assert done.stderr.startswith("voxshard: nothing is changed: hotword_file: /none: ")
         await client.send_audio(TURN)
         assert len((await client.stop())["sentences"]) == 1
     assert "settings not reloaded, the former ones stay" in site.deployment.logs

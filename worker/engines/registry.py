@@ -40,6 +40,15 @@ def may_use_card(name: str) -> bool | None:
     return None if entry is None else entry.on_card
 
 
+def check_name(name: str) -> None:
+    """Raises `UnknownEngine` for one that is not registered and no `module:attribute`."""
+    module, _, attribute = name.partition(":")
+    if name not in ENGINES and not (module and attribute):
+        raise UnknownEngine(
+            f"no engine is called {name!r}; there are: {', '.join(ENGINES)}, or your own as module:attribute"
+        )
+
+
 def create_engine(settings: Settings, name: str = "engine") -> SegmentEngine:
     """A worker's engine, in a process called `name` in logs if it is to have one; then whatever is wrong with
     it is found out when it starts. Raises `UnknownEngine`."""
@@ -49,11 +58,9 @@ def create_engine(settings: Settings, name: str = "engine") -> SegmentEngine:
 
 def load_engine(settings: Settings) -> SegmentEngine:
     """In this process. Raises `UnknownEngine`; the engine's packages are imported only here."""
+    check_name(settings.engine)
     entry = ENGINES.get(settings.engine)
-    path = settings.engine if entry is None else entry.path
-    module_name, _, attribute = path.partition(":")
-    if not module_name or not attribute:
-        raise UnknownEngine(f"no engine is called {settings.engine!r}; there are: {', '.join(ENGINES)}")
+    module_name, _, attribute = (settings.engine if entry is None else entry.path).partition(":")
     try:
         factory = getattr(importlib.import_module(module_name), attribute)
     except (ImportError, AttributeError, TypeError) as error:

@@ -12,7 +12,7 @@ from common.settings import Settings
 from gateway.access.tenants import BadTenants, parse_tenants
 from gateway.access.tenants_file import TenantsFile
 from gateway.boot import BootFailed
-from gateway.defaults import default_options
+from gateway.defaults import default_hotwords
 
 _SIGNS: Final = "HS256"
 
@@ -37,7 +37,7 @@ def _signs(file: Path) -> bool:
 
 def _hotwords_trouble(settings: Settings) -> str | None:
     try:
-        default_options(settings)
+        default_hotwords(settings)
     except BootFailed as error:
         return str(error)
     return None

@@ -195,6 +195,28 @@ def test_a_redis_that_no_way_leads_to_ends_with_2_and_is_not_named() -> None:
     assert "secret" not in result.stderr and "no.such" not in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("flag", "value", "told"),
+    [
+        (
+            "--engine",
+            "whisper",
+            "engine: no engine is called 'whisper'; there are: moonshine",
+        ),
+        ("--hotword-file", "/none", "hotword_file: /none: No such file or directory"),
+        ("--tenants-file", "/none", "tenants_file: /none: No such file or directory"),
+        ("--redis-url", "redis://127.0.0.1?n=1", "redis_url: the options of this address cannot be used"),
+    ],
+)
+def test_what_children_would_not_start_with_ends_with_2_before_any_is_started(
+    flag: str, value: str, told: str
+) -> None:
+    result = CliRunner().invoke(app, flags(free_ports(5), flag, value))
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith(f"voxshard serve: {told}")
+    assert len(result.stderr.splitlines()) == 1
+
+
 def test_unusable_run_dir_ends_with_2(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     result = CliRunner().invoke(app, flags(free_ports(5), "--run-dir", str(tmp_path)))
