@@ -158,7 +158,7 @@ def test_an_error_event_before_started_fails_the_entry() -> None:
 def test_an_abrupt_close_fails_reader_sender_and_finish() -> None:
     async def script(peer: Peer) -> None:
         await peer.start()
-        peer.connection.transport.abort()
+        await peer.lose()
 
     async def send_on(client: StreamClient) -> None:
         while True:

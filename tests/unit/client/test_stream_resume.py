@@ -175,8 +175,9 @@ def test_a_loss_while_the_server_takes_no_more_leaves_no_gap(monkeypatch: pytest
 
     async def reads_nothing(peer: Peer) -> None:
         await peer.start_resumable()
+        peer.connection.transport.pause_reading()
         await sender_waits.wait()
-        await peer.lose()
+        peer.cut()
 
     async def send_all(stream: StreamClient) -> None:
         nonlocal sent
