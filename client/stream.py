@@ -166,11 +166,13 @@ class StreamClient:
 
     async def _within(self, timeout_s: float, wait: Awaitable[None]) -> None:
         """How long there may be no connection is not decided here."""
+        line = self._session.line
         try:
             async with asyncio.timeout(timeout_s):
                 await wait
         except TimeoutError:
-            if self._session.line is Line.CONNECTED:
+            # If it began without a connection, one that is there now has had no such time to say anything.
+            if line is self._session.line is Line.CONNECTED:
                 self._fail(server_silent(timeout_s))
 
     def _require_streaming(self) -> None:
