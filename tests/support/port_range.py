@@ -6,6 +6,7 @@ import os
 import random
 import socket
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 # Below the range from which Linux takes ports for outgoing connections.
@@ -21,11 +22,28 @@ def ports_of(environ: Mapping[str, str]) -> range:
     return PORTS[number * share : (number + 1) * share]
 
 
+@dataclass(slots=True)
+class _Cursor:
+    """Goes once around before it gives a port again: those given before may not be listened on yet."""
+
+    at: int
+
+    def give(self, ports: range, count: int) -> int:
+        if self.at + count > len(ports):
+            self.at = 0
+        first = ports[self.at]
+        self.at += count
+        return first
+
+
+_CURSOR: Final = _Cursor(random.randrange(len(PORTS)))
+
+
 def free_port_range(count: int) -> int:
     """The first of `count` ports in a row on which nobody listens."""
     ports = ports_of(os.environ)
     for _ in range(100):
-        first = random.choice(ports[:-count])
+        first = _CURSOR.give(ports, count)
         if all(_is_free(port) for port in range(first, first + count)):
             return first
     raise AssertionError(f"no {count} free ports in a row")

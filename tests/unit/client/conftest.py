@@ -1,19 +1,16 @@
 from __future__ import annotations
 
-import socket
-
 import pytest
 
 import client.retry
+from tests.support.ports import free_ports
 
 
 @pytest.fixture
 def free_port() -> int:
     """A port of 127.0.0.1 on which nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    [port] = free_ports(1)
+    return port
 
 
 @pytest.fixture

@@ -28,3 +28,8 @@ def test_a_range_does_not_reach_into_that_of_the_next(monkeypatch: pytest.Monkey
     for _ in range(50):
         first = free_port_range(20)
         assert first >= share.start and first + 20 <= share.stop
+
+
+def test_what_was_given_is_not_given_again_soon() -> None:
+    ranges = [free_port_range(7) for _ in range(50)]
+    assert len({port for first in ranges for port in range(first, first + 7)}) == 50 * 7

@@ -7,6 +7,7 @@ import pytest
 from cli.supervisor.errors import PortUnusable
 from cli.supervisor.ports import NeededPort, check_ports, needed_ports
 from common.settings import load_settings
+from tests.support.ports import free_ports
 
 
 def needed(port: int, host: str = "127.0.0.1", flag: str = "--port") -> NeededPort:
@@ -14,8 +15,8 @@ def needed(port: int, host: str = "127.0.0.1", flag: str = "--port") -> NeededPo
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+    [port] = free_ports(1)
+    return port
 
 
 def test_every_process_and_both_public_ports_are_needed() -> None:
