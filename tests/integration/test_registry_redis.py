@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 
 import pytest
 from hypothesis import given, settings
@@ -17,29 +16,32 @@ from gateway.registry.redis import RedisTable
 from tests.support.aio import run, turns
 from tests.support.clock import ManualClock
 from tests.support.owner_tables import OWNERS, OwnerTables
-from tests.support.pin_contract import CHECKS, Check, Contract
+from tests.support.pin_contract import CHECKS, TIMED, Check, Contract
 from tests.support.pin_tables import RemoteTable
 from tests.support.redis_server import PASSWORD, RedisServer
 
-EXPIRY_S = 0.5
+EXPIRY_S = 1.0
 # What is not about time had better not depend on how busy the machine is.
 PATIENCE_S = 5.0
+LONG_S = 60.0
 
 
-def tables_at(url: str, expiry_s: float = EXPIRY_S) -> OwnerTables[RedisTable]:
+def tables_at(url: str, expiry_s: float = LONG_S) -> OwnerTables[RedisTable]:
     return OwnerTables(lambda owner: RedisTable(RedisScripts(url, PATIENCE_S), owner, expiry_s))
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 def test_keeps_the_contract(redis: RedisServer, check: Check) -> None:
+    expiry_s = EXPIRY_S if check in TIMED else LONG_S
+
     async def scenario() -> None:
         async def expire() -> None:
-            await asyncio.sleep(EXPIRY_S + 0.05)
+            await asyncio.sleep(expiry_s + 0.05)
 
         async def clear() -> None:
             await asyncio.to_thread(redis.flush)
 
-        async with tables_at(redis.url) as tables:
+        async with tables_at(redis.url, expiry_s) as tables:
             await check(Contract(lambda owner: tables.of[owner], expire, clear))
 
     redis.flush()
@@ -54,6 +56,7 @@ def test_all_keys_have_the_prefix_and_an_end(redis: RedisServer) -> None:
     redis.flush()
     run(scenario())
     assert redis.keys() == ["voxshard:pin:a:b.c", "voxshard:pin:call"]
+    assert all(left_s > 0 for left_s in redis.ends_s())
 
 
 Operation = tuple[str, str, str, int]
@@ -86,8 +89,8 @@ async def _do(table: PinTable, operation: Operation) -> object:
 @given(operations)
 def test_answers_what_the_table_in_memory_answers(redis: RedisServer, asked: list[Operation]) -> None:
     async def scenario() -> None:
-        memory = RemoteTable(MemoryTable(ManualClock(), expiry_s=60))
-        async with tables_at(redis.url, expiry_s=60) as tables:
+        memory = RemoteTable(MemoryTable(ManualClock(), expiry_s=LONG_S))
+        async with tables_at(redis.url) as tables:
             for operation in asked:
                 expected = await _do(memory, operation)
                 assert await _do(tables.of[operation[1]], operation) == expected
@@ -104,10 +107,8 @@ def test_a_redis_that_stands_still_is_away_soon_and_then_there_again() -> None:
         )
         await table.renew([])
         server.pause()
-        before = time.monotonic()
-        with pytest.raises(RegistryAway, match="no answer"):
+        with pytest.raises(RegistryAway, match=f"no answer within {ANSWER_WITHIN_S} s"):
             await hasty.renew([])
-        assert time.monotonic() - before < ANSWER_WITHIN_S + 0.5
         await hasty.close()
         server.go_on()
         assert await table.claim([Claim("call", 0, "ada")]) == [Pin("call", 1, "ada")]

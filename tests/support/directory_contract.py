@@ -102,7 +102,8 @@ async def heartbeats_and_gateways_are_no_news(contract: Contract) -> None:
     one, other = contract.directory(), contract.directory()
     await one.announce(ADA)
     await other.changed(LONG_S)
-    # What came before, and Redis's own word that it listens.
+    # Behind an answer of Redis its own word that it listens is there, and what came before: both are read.
+    await other.look()
     await other.changed(SOON_S)
     for record in (ADA, ADA, gateway_record("b:0")):
         await one.announce(record)

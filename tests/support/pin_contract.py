@@ -182,17 +182,21 @@ async def what_nobody_has_is_taken_over_as_it_is_claimed(contract: Contract) -> 
 
 Check = Callable[[Contract], Coroutine[Any, Any, None]]
 
+# They wait until something has run out; for all others nothing should.
+TIMED: Final[Sequence[Check]] = (
+    what_is_not_renewed_runs_out,
+    its_owner_may_still_renew_what_has_run_out,
+    who_renews_what_another_let_run_out_has_it_for_good,
+)
 CHECKS: Final[Sequence[Check]] = (
+    *TIMED,
     nothing_to_do_is_done,
     one_owner_has_it_until_it_is_released,
     sessions_do_not_mix,
     epochs_grow_beyond_what_was_heard_of,
     an_owner_takes_its_own_leftover,
-    what_is_not_renewed_runs_out,
-    its_owner_may_still_renew_what_has_run_out,
     an_emptied_table_is_filled_by_renewals,
     the_greater_of_two_pins_is_kept,
-    who_renews_what_another_let_run_out_has_it_for_good,
     what_another_released_is_there_to_be_renewed,
     a_late_renewal_does_not_take_a_release_back,
     only_the_very_pin_is_released,

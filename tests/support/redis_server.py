@@ -86,6 +86,11 @@ class RedisServer:
         with Redis.from_url(self.url) as client:
             return sorted(key.decode() for key in client.scan_iter(f"{prefix}*"))
 
+    def ends_s(self) -> list[float]:
+        """How long each key lasts from now on; negative: it has no end."""
+        with Redis.from_url(self.url) as client:
+            return [client.pttl(key) / 1_000 for key in client.scan_iter()]
+
     def pause(self) -> None:
         """It takes connections and answers nothing."""
         self._running.send_signal(signal.SIGSTOP)
