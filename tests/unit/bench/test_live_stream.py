@@ -122,7 +122,7 @@ def test_final_that_never_comes_is_waited_for_until_the_deadline() -> None:
     trace = against(script, deadline_s=1.0)
     ending = trace.ending
     assert (ending.error, ending.waiting, ending.final_s) == ("no_final", True, None)
-    assert ending.ended_s == pytest.approx(1.0, abs=0.3)
+    assert ending.ended_s >= 1.0
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,8 @@ from tests.support.card_engine import with_fake_mps
 from tests.support.children import ROOT
 from tests.support.processes import wait_until
 
+# A process has to start, and the machine may be busy.
+WITHIN_S = 30.0
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="MPS is Linux' own")
 
 
@@ -53,15 +55,15 @@ def is_there(pipes: Path) -> bool:
 
 def test_it_runs_in_the_foreground_until_a_signal(pipes: Path) -> None:
     with started(pipes) as process:
-        wait_until(lambda: is_there(pipes), 10, "the daemon answers")
+        wait_until(lambda: is_there(pipes), WITHIN_S, "the daemon answers")
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(WITHIN_S) == 0
     assert not is_there(pipes)
 
 
 def test_status_shows_servers_and_clients(pipes: Path) -> None:
     with started(pipes):
-        wait_until(lambda: is_there(pipes), 10, "the daemon answers")
+        wait_until(lambda: is_there(pipes), WITHIN_S, "the daemon answers")
         (pipes / f"client-{os.getpid()}").touch()
         result = told("status", pipes)
         # The command may take several lines.
@@ -76,14 +78,14 @@ def test_stop_makes_it_quit_and_whoever_runs_it_ends_well(pipes: Path) -> None:
         # Others may hear of it sooner, and it could be gone before its command has.
         assert any("MPS daemon started" in line for line in process.stderr)
         assert told("stop", pipes).exit_code == 0
-        assert process.wait(10) == 0
+        assert process.wait(WITHIN_S) == 0
 
 
 def test_one_that_dies_ends_the_command_with_1(pipes: Path) -> None:
     with started(pipes) as process:
-        wait_until(lambda: is_there(pipes), 10, "the daemon answers")
+        wait_until(lambda: is_there(pipes), WITHIN_S, "the daemon answers")
         os.kill(int((pipes / "pid").read_text()), signal.SIGKILL)
-        _, stderr = process.communicate(timeout=10)
+        _, stderr = process.communicate(timeout=WITHIN_S)
     assert process.returncode == 1
     # It may have died while the command still asked whether it is there.
     assert "was ended by SIGKILL" in stderr.splitlines()[-1]
@@ -91,7 +93,7 @@ def test_one_that_dies_ends_the_command_with_1(pipes: Path) -> None:
 
 def test_one_that_cannot_start_is_one_line_and_exit_code_1(pipes: Path) -> None:
     with started(pipes, FAKE_MPS="broken") as process:
-        _, stderr = process.communicate(timeout=10)
+        _, stderr = process.communicate(timeout=WITHIN_S)
     assert process.returncode == 1
     assert stderr == "voxshard mps: exited with code 1; it said: Failed to start: no card\n"
 

@@ -22,6 +22,9 @@ from tests.support.children import ROOT
 from tests.support.ports import free_ports
 from tests.support.processes import wait_until
 
+# Processes have to start, and the machine may be busy.
+WITHIN_S = 30.0
+
 READY_CHILD = """
 import signal
 import engine_of_the_current_folder
@@ -105,7 +108,7 @@ def test_serve_tells_where_to_connect_and_ends_clean_at_a_signal(folder: Path) -
         (run_dir,) = (folder / "tmp").iterdir()
         assert (run_dir / "settings.json").exists()
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(WITHIN_S) == 0
     assert list((folder / "tmp").iterdir()) == []
 
 
@@ -115,27 +118,29 @@ def test_a_signal_while_the_mps_daemon_starts_leaves_neither_it_nor_the_folder(
     monkeypatch.setenv("PATH", f"{FAKE}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("FAKE_MPS", "slow")
     with serving(folder, READY_CHILD, free_ports(5), "--mps", "on") as process:
-        wait_until(lambda: list((folder / "tmp").glob("*/mps-logs/output.log")), 10, "it is being started")
+        wait_until(
+            lambda: list((folder / "tmp").glob("*/mps-logs/output.log")), WITHIN_S, "it is being started"
+        )
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(WITHIN_S) == 0
     assert list((folder / "tmp").iterdir()) == []
 
 
 def test_serve_tells_whoever_started_it(folder: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as starter:
         starter.bind(str(folder / "starter.sock"))
-        starter.settimeout(10)
+        starter.settimeout(WITHIN_S)
         with serving(folder, READY_CHILD, free_ports(5)) as process:
             assert starter.recv(100) == f"READY=1\nMAINPID={process.pid}".encode()
             process.send_signal(signal.SIGINT)
-            assert process.wait(10) == 0
+            assert process.wait(WITHIN_S) == 0
 
 
 def test_serve_tells_systemd_that_it_works(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WATCHDOG_USEC", "1000000")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as starter:
         starter.bind(str(folder / "starter.sock"))
-        starter.settimeout(10)
+        starter.settimeout(WITHIN_S)
         with serving(folder, READY_CHILD, free_ports(5)) as process:
             words = {"READY=1": 0, "WATCHDOG=1": 0}
             while not (words["READY=1"] and words["WATCHDOG=1"] > 1):
@@ -143,12 +148,12 @@ def test_serve_tells_systemd_that_it_works(folder: Path, monkeypatch: pytest.Mon
                 assert pid == f"MAINPID={process.pid}"
                 words[word] += 1
             process.send_signal(signal.SIGINT)
-            assert process.wait(10) == 0
+            assert process.wait(WITHIN_S) == 0
 
 
 def test_serve_gives_up_with_3_when_a_child_cannot_boot(folder: Path) -> None:
     with serving(folder, BROKEN_CHILD, free_ports(5)) as process:
-        stdout, stderr = process.communicate(timeout=10)
+        stdout, stderr = process.communicate(timeout=WITHIN_S)
     assert process.returncode == 3
     assert stdout == ""
     assert stderr.splitlines()[-1] == (
@@ -159,7 +164,7 @@ def test_serve_gives_up_with_3_when_a_child_cannot_boot(folder: Path) -> None:
 
 def test_serve_waits_for_a_child_no_longer_than_the_boot_timeout(folder: Path) -> None:
     with serving(folder, SLOW_CHILD, free_ports(5), "--boot-timeout", "0.1") as process:
-        _, stderr = process.communicate(timeout=10)
+        _, stderr = process.communicate(timeout=WITHIN_S)
     assert process.returncode == 3
     assert (
         stderr.splitlines()[-1] == "voxshard serve: worker-0 was not ready within 0.1 s; it was never ready"
@@ -168,7 +173,7 @@ def test_serve_waits_for_a_child_no_longer_than_the_boot_timeout(folder: Path) -
 
 def test_model_that_cannot_be_prepared_ends_with_2_before_any_worker(folder: Path) -> None:
     with serving(folder, READY_CHILD, free_ports(5), "--engine", "fun-asr-nano", "--model", "/no") as process:
-        stdout, stderr = process.communicate(timeout=20)
+        stdout, stderr = process.communicate(timeout=WITHIN_S)
     assert (process.returncode, stdout) == (2, "")
     assert stderr.splitlines() == [
         "voxshard serve: there is no model folder /no, and an id at a hub looks like OWNER/NAME"

@@ -10,8 +10,13 @@ import pytest
 from common import end_notice
 from common.end_notice import EndWatch, give_notice
 from tests.support.noticed import noticed
+from tests.support.processes import wait_until
 
 WITHIN_S = 10.0
+
+
+def watching() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if thread.name == "end of worker"}
 
 
 def test_whoever_waits_is_told_of_a_killed_process(tmp_path: Path) -> None:
@@ -61,11 +66,11 @@ def test_a_watch_outlasts_many_waits_and_one_that_was_stopped_says_nothing(
     monkeypatch.setattr(end_notice, "_LOOK_UP_S", 0.001)
     file, stopped, going_on = tmp_path / "worker.end", threading.Event(), threading.Event()
     with noticed(file) as process:
-        before = threading.active_count()
+        before = watching()
         EndWatch(file, stopped.set).stop()
         EndWatch(file, going_on.set)
+        wait_until(lambda: len(watching() - before) == 1, WITHIN_S, "the one that was stopped waits no more")
         assert not going_on.wait(0.05)
-        assert threading.active_count() == before + 1
         process.kill()
         assert going_on.wait(WITHIN_S)
     assert not stopped.is_set()

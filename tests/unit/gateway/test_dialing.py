@@ -103,9 +103,12 @@ def test_a_name_that_no_host_can_have_is_nobody(host: str) -> None:
 
 def test_a_dial_that_is_given_up_leaves_no_connection() -> None:
     async def scenario() -> None:
-        gone = asyncio.Event()
+        came, gone = asyncio.Event(), asyncio.Event()
 
         class Mute(asyncio.Protocol):
+            def connection_made(self, transport: asyncio.BaseTransport) -> None:
+                came.set()
+
             def connection_lost(self, exc: Exception | None) -> None:
                 gone.set()
 
@@ -113,7 +116,7 @@ def test_a_dial_that_is_given_up_leaves_no_connection() -> None:
         port = server.sockets[0].getsockname()[1]
         dial = over_tcp(msgspec.structs.replace(BOB, link_port=port), lambda _: None)
         dialling = asyncio.create_task(dial(lambda: LinkTransport(Owner())))
-        await asyncio.sleep(0.05)
+        await came.wait()
         dialling.cancel()
         await gone.wait()
         server.close()

@@ -147,7 +147,7 @@ def test_idle_connection_does_not_hold_up_stop() -> None:
         await writer.wait_closed()
         return rest
 
-    assert asyncio.run(asyncio.wait_for(scenario(), 2)) == b""
+    assert asyncio.run(asyncio.wait_for(scenario(), 10)) == b""
 
 
 def test_proxies_close_idle_connections_before_a_gateway_does(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,7 +163,7 @@ def test_proxies_close_idle_connections_before_a_gateway_does(monkeypatch: pytes
             writer.close()
             return rest
 
-    assert asyncio.run(asyncio.wait_for(scenario(), 4)) == b""
+    assert asyncio.run(asyncio.wait_for(scenario(), 10)) == b""
 
 
 def test_stop_before_start_does_nothing() -> None:

@@ -114,7 +114,9 @@ def test_a_fault_takes_all_workers_out_before_the_daemon_is_made_anew(code: int,
     run(scenario())
 
 
-def test_while_it_is_made_anew_nobody_gets_on_the_card() -> None:
+def test_while_it_is_made_anew_nobody_gets_on_the_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(card, "Backoff", lambda: Backoff(first_s=60.0, limit_s=60.0))
+
     async def scenario() -> None:
         daemon = Daemon(refusals=1)
         async with kept(daemon) as (gate, metrics, _):

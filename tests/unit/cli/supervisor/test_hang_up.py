@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from cli.supervisor.hang_up import has_terminal, obey_hang_ups
+from tests.support import aio
 from tests.support.children import ROOT
 
 _CHILD = """
@@ -40,19 +41,17 @@ def hang_up() -> Iterator[None]:
 
 
 def test_each_signal_is_one_reload(hang_up: None) -> None:
-    async def run() -> list[str]:
-        calls: list[str] = []
-        task = asyncio.create_task(
-            obey_hang_ups(lambda: calls.append("reload"), lambda: calls.append("stop"))
-        )
-        for _ in range(2):
-            await asyncio.sleep(0.01)
-            os.kill(os.getpid(), signal.SIGHUP)
-        await asyncio.sleep(0.01)
-        task.cancel()
-        return calls
+    async def scenario() -> None:
+        calls: asyncio.Queue[str] = asyncio.Queue()
+        obeying = obey_hang_ups(lambda: calls.put_nowait("reload"), lambda: calls.put_nowait("stop"))
+        async with aio.beside(obeying):
+            await asyncio.sleep(0)
+            for _ in range(2):
+                os.kill(os.getpid(), signal.SIGHUP)
+                assert await calls.get() == "reload"
+        assert calls.empty()
 
-    assert asyncio.run(run()) == ["reload", "reload"]
+    aio.run(scenario())
 
 
 @pytest.mark.parametrize(("how", "code"), [("plain", 5), ("nohup", 7)])

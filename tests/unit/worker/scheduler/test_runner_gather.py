@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Final
 
 import pytest
 
-from tests.support.aio import run, turns
+from tests.support.aio import run, turns, until
 from tests.support.scheduler_rig import Owner, Rig
 from worker.engines.base import Gather
 from worker.pipeline.effects import Decode, DecodeKind
@@ -106,8 +105,7 @@ def test_others_have_their_turn_after_a_final_without_another_word_from_anybody(
             await turns()
             assert rig.lengths == [1, 3]
             rig.clock.advance(0.01)
-            await asyncio.sleep(0.05)
-            assert rig.lengths == [1, 3, 2]
+            await until(lambda: rig.lengths == [1, 3, 2])
 
     run(scenario())
 
@@ -121,8 +119,7 @@ def test_the_wait_of_partials_is_over_by_itself() -> None:
                 await turns()
             assert rig.lengths == [1]
             rig.clock.advance(0.01)
-            await asyncio.sleep(0.05)
-            assert rig.lengths == [1, 2]
+            await until(lambda: rig.lengths == [1, 2])
 
     run(scenario())
 
