@@ -17,8 +17,6 @@ ROOT: Final = Path(__file__).parents[2]
 _SAY_READY: Final = "from common.notify import notify_ready; notify_ready()"
 _SLEEP: Final = "import time; time.sleep(60)"
 
-# Not at once: an exit that is seen together with READY=1 counts as a failed boot.
-READY_THEN_EXIT: Final = f"{_SAY_READY}; import time; time.sleep(0.1); raise SystemExit(7)"
 READY_THEN_SLEEP: Final = f"{_SAY_READY}; {_SLEEP}"
 # For a second.
 READY_AND_ALIVE: Final = f"""

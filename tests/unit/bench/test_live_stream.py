@@ -119,10 +119,10 @@ def test_final_that_never_comes_is_waited_for_until_the_deadline() -> None:
         await until_stop(connection)
         await connection.wait_closed()
 
-    trace = against(script, deadline_s=1.0)
-    ending = trace.ending
+    began = time.monotonic()
+    ending = against(script, deadline_s=2.0).ending
+    assert time.monotonic() - began >= 2.0
     assert (ending.error, ending.waiting, ending.final_s) == ("no_final", True, None)
-    assert ending.ended_s >= 1.0
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,6 @@ from common.ends import Ends
 from tests.support.children import (
     EXIT_AT_ONCE,
     NEVER_READY,
-    READY_THEN_EXIT,
     READY_THEN_SLEEP,
     python,
     wait_gone,
@@ -30,7 +29,7 @@ marker = pathlib.Path(sys.argv[1])
 if marker.exists():
     raise SystemExit(3)
 marker.touch()
-{READY_THEN_EXIT}
+{READY_THEN_SLEEP}
 """
 
 # As workers and gateways do.
@@ -114,7 +113,12 @@ def test_child_that_never_boots_again_halts_after_five_tries(tmp_path: Path) -> 
     async def scenario() -> tuple[Halt, int]:
         async with surroundings(tmp_path) as around:
             keeper = keeper_of(python(READY_ONCE, str(tmp_path / "marker")), around)
-            return await keeper.run(), keeper.restarts
+            running = asyncio.create_task(keeper.run())
+            # An end that is seen together with READY=1 would count as a failed boot, too.
+            await keeper.wait_first_ready()
+            assert keeper.pid is not None
+            os.kill(keeper.pid, signal.SIGKILL)
+            return await running, keeper.restarts
 
     halt, count = asyncio.run(scenario())
     assert "failed to boot 5 times in a row" in halt.message
