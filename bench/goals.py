@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from typing import Final
 
 import msgspec
 
 from bench.live_record import LiveRun
 from bench.numbers import count, positive
 
-_CLIENT_LATE_MS: Final = 50.0
-
 
 class Goals(msgspec.Struct, frozen=True):
-    """From STOP to the last sentence at p95, and partials late by more than an interval. All streams get
-    their finals in any case, unchanged and none twice."""
+    """From STOP to the last sentence at p95, and partials late by more than an interval; of a client that is
+    itself late by more than `client_late_ms` at p99 they say nothing of the server. All streams get their
+    finals in any case, unchanged and none twice."""
 
     stop_p95_ms: int = 300
     late_percent: float = 0.1
+    client_late_ms: int = 50
 
 
 class Trial(msgspec.Struct, frozen=True):
@@ -48,9 +47,9 @@ def clients_late_ms(run: LiveRun) -> float:
     return max(client.send_p99_ms for client in run.lateness)
 
 
-def clients_were_late(run: LiveRun) -> bool:
+def clients_were_late(run: LiveRun, goals: Goals) -> bool:
     """So late that it says nothing of the server."""
-    return clients_late_ms(run) > _CLIENT_LATE_MS
+    return clients_late_ms(run) > goals.client_late_ms
 
 
 def _missed(run: LiveRun, goals: Goals) -> Iterator[str]:
@@ -62,7 +61,7 @@ def _missed(run: LiveRun, goals: Goals) -> Iterator[str]:
         yield f"STOP p95 {stop_ms} ms"
     if late > goals.late_percent:
         yield f"{late:.2f} % late"
-    if clients_were_late(run):
+    if clients_were_late(run, goals):
         yield f"the clients themselves were {clients_late_ms(run):.0f} ms late"
 
 
@@ -72,7 +71,10 @@ def add_goal_flags(parser: argparse.ArgumentParser) -> None:
     goals.add_argument(
         "--late-percent", type=positive, default=Goals().late_percent, help="partials over an interval late"
     )
+    goals.add_argument(
+        "--client-late-ms", type=count, default=Goals().client_late_ms, help="frames of the client, p99"
+    )
 
 
 def goals_of(flags: argparse.Namespace) -> Goals:
-    return Goals(flags.stop_p95_ms, flags.late_percent)
+    return Goals(flags.stop_p95_ms, flags.late_percent, flags.client_late_ms)

@@ -104,7 +104,7 @@ def _against_limit(runs: PairRuns) -> Iterator[str]:
         yield "one held nothing"
     elif not are_close(holds, misses, runs.within):
         yield f"the limit of one is known to {100 * (misses / holds - 1):.1f} %, not {100 * runs.within:g} %"
-    if clients_were_late(missed.run):
+    if clients_were_late(missed.run, runs.goals):
         yield f"one missed {misses} by its clients' own lateness"
 
 

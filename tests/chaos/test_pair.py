@@ -23,7 +23,7 @@ def test_both_hold_what_they_are_given_and_one_outlives_the_other(
     output = tmp_path / "pair.json"
     flags = ["--engine", SCRIPTED, "--seconds", "8", "--ramp", "1", "--clients", "1"]
     # How late a busy machine is, is not the question here; the figure itself is never reached.
-    goals = ["--stop-p95-ms", "20000", "--late-percent", "100"]
+    goals = ["--stop-p95-ms", "20000", "--late-percent", "100", "--client-late-ms", "20000"]
     loads = ["--first", str(STREAMS), "--most", str(STREAMS)]
     monkeypatch.setattr(sys, "argv", ["bench", "pair", *loads, *flags, *goals, "--output", str(output)])
     with pytest.raises(SystemExit) as ended:

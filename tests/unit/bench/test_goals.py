@@ -16,6 +16,11 @@ def test_run_within_the_goals_is_held() -> None:
     assert tried(GOOD, Goals(stop_p95_ms=300, late_percent=0.1)).missed == ()
 
 
+def test_how_late_clients_may_be_is_a_goal_as_well() -> None:
+    late = replace(GOOD, lateness=(CALM, replace(CALM, send_p99_ms=80.0)))
+    assert tried(late, Goals(client_late_ms=80)).missed == ()
+
+
 @pytest.mark.parametrize(
     ("changes", "missed"),
     [
@@ -49,5 +54,6 @@ def test_the_fewest_streams_that_were_missed_count() -> None:
 
 
 def test_slowest_client_says_whether_they_were_late() -> None:
-    assert not clients_were_late(replace(GOOD, lateness=(CALM, replace(CALM, send_p99_ms=50.0))))
-    assert clients_were_late(replace(GOOD, lateness=(replace(CALM, send_p99_ms=51.0), CALM)))
+    goals = Goals(client_late_ms=50)
+    assert not clients_were_late(replace(GOOD, lateness=(CALM, replace(CALM, send_p99_ms=50.0))), goals)
+    assert clients_were_late(replace(GOOD, lateness=(replace(CALM, send_p99_ms=51.0), CALM)), goals)
