@@ -129,7 +129,9 @@ class FreshMachine:
         return process, log
 
     def _environ(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+        # Nor is anything left of the `make` that runs the tests: its ARGS would be those of every other one.
+        ours = (PREFIX, "MAKE", "MFLAGS", "ARGS")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
         path = f"{self._folder}/.venv/bin:{kept['PATH']}:/usr/sbin"
         # Tests that a page asks for are looked up, not executed: this is one of them.
         return {**kept, "PATH": path, "PYTEST_ADDOPTS": "--collect-only -q"}
