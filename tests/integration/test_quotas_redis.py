@@ -35,6 +35,7 @@ def test_keeps_the_contract(redis: RedisServer, check: Check) -> None:
 
     async def scenario() -> None:
         async def expire() -> None:
+            assert check in TIMED
             await asyncio.sleep(expiry_s + 0.05)
 
         async def clear() -> None:

@@ -187,6 +187,7 @@ TIMED: Final[Sequence[Check]] = (
     what_is_not_renewed_runs_out,
     its_owner_may_still_renew_what_has_run_out,
     who_renews_what_another_let_run_out_has_it_for_good,
+    of_what_has_changed_hands_the_tenant_is_not_known,
 )
 CHECKS: Final[Sequence[Check]] = (
     *TIMED,
@@ -202,7 +203,6 @@ CHECKS: Final[Sequence[Check]] = (
     only_the_very_pin_is_released,
     whoever_may_take_over_gets_it_and_the_other_learns_that,
     another_tenant_takes_over_only_what_nobody_has,
-    of_what_has_changed_hands_the_tenant_is_not_known,
     what_was_taken_over_does_not_go_back,
     what_nobody_has_is_taken_over_as_it_is_claimed,
 )
