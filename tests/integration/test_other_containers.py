@@ -12,13 +12,10 @@ import pytest
 
 from cli.reload import Reloads
 from common.ops_client import fetch_text
-from tests.support.containers import CONTAINER, without_container
+from tests.support.containers import CONTAINER, needs_container
 from tests.support.processes import Deployment, Plan
 
-pytestmark = [
-    pytest.mark.timeout(120),
-    pytest.mark.skipif(without_container(), reason="this user may make no process namespaces"),
-]
+pytestmark = [pytest.mark.timeout(120), needs_container]
 
 
 @pytest.fixture(scope="module")

@@ -6,11 +6,15 @@ import shutil
 import subprocess
 from typing import Final
 
+import pytest
+
 CONTAINER: Final = ("unshare", "--map-root-user", "--pid", "--fork", "--mount-proc")
 
 
-def without_container() -> bool:
-    """Whether this machine, or this user, cannot have any."""
+def _cannot_have_any() -> bool:
     if shutil.which(CONTAINER[0]) is None:
         return True
     return subprocess.run([*CONTAINER, "true"], capture_output=True, check=False).returncode != 0
+
+
+needs_container = pytest.mark.skipif(_cannot_have_any(), reason="this user may make no process namespaces")

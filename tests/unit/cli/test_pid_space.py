@@ -8,7 +8,7 @@ import pytest
 
 from cli import pid_space as module
 from cli.pid_space import pid_space
-from tests.support.containers import CONTAINER, without_container
+from tests.support.containers import CONTAINER, needs_container
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc is Linux' own")
 
@@ -22,7 +22,7 @@ def test_processes_beside_each_other_are_told_the_same() -> None:
     assert elsewhere() == pid_space() != "None"
 
 
-@pytest.mark.skipif(without_container(), reason="this user may make no process namespaces")
+@needs_container
 def test_a_container_of_the_same_host_is_another_one() -> None:
     there, here = elsewhere(*CONTAINER).split("/"), str(pid_space()).split("/")
     assert there[0] == here[0]
