@@ -69,8 +69,8 @@ async def test_client_that_only_sends_pings_is_sent_away(deployment: Deployment)
 async def test_keepalive_keeps_a_silent_session(deployment: Deployment) -> None:
     async with wire_client(deployment.url) as client:
         await client.start()
-        # Real time, as the clock is in another process; three times the limit, and often, so that a machine that
-        # is busy is in time.
+        # Real time, as the clock is in another process; three times the limit, and often, so that a machine
+        # that is busy is in time.
         for _ in range(30):
             await asyncio.sleep(IDLE_S / 10)
             await client.send("KEEPALIVE")
