@@ -87,6 +87,14 @@ def test_systemd_ends_a_supervisor_that_hangs_and_starts_it_again() -> None:
     assert unit["Restart"] == ["on-failure"], "which a watchdog that was not fed is"
 
 
+def test_systemd_tries_again_whatever_the_exit_code_was() -> None:
+    """2 may be wrong settings; it may also be a name server or a driver that comes up after the unit."""
+    unit = service("voxshard")
+    assert not {"RestartPreventExitStatus", "SuccessExitStatus"} & unit.keys()
+    # A unit that starts more than five times within ten seconds is given up.
+    assert int(unit["RestartSec"][0]) > 10 / 5
+
+
 @pytest.mark.parametrize("number", [0, 1])
 def test_a_reload_asks_the_supervisor_of_this_instance(number: int) -> None:
     [command] = service("voxshard")["ExecReload"]
