@@ -7,6 +7,7 @@ import re
 import shutil
 import tomllib
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Final
 
 import pytest
@@ -127,17 +128,31 @@ def test_there_is_no_tls_without_a_folder_of_the_operator() -> None:
     assert "set it in .env" in done.stderr
 
 
-def written_for_nginx(services: dict[str, Service], folder: Path, tls: Path | None = None) -> str:
-    """What the job gives nginx, which takes it; `tls`: the folder that is /tls there."""
-    job, nginx = services["nginx-config"], services["nginx"]
+def test_flags_that_cannot_be_used_leave_nginx_what_it_has(tmp_path: Path) -> None:
+    before = "of the last time"
+    (tmp_path / "nginx.conf").write_text(before)
+    done = run_job(understood(NGINX_FLAGS="--max-upload-mib many"), tmp_path)
+    assert done.returncode != 0
+    assert (tmp_path / "nginx.conf").read_text() == before
+
+
+def run_job(services: dict[str, Service], folder: Path) -> CompletedProcess[str]:
+    """`folder` is /nginx there."""
+    job = services["nginx-config"]
     [script] = job["command"]
-    config = folder / "nginx.conf"
     path = os.pathsep.join([str(Path(program("voxshard")).parent), os.environ["PATH"]])
-    done = run(
+    return run(
         *job["entrypoint"],
-        script.replace("$$", "$").replace("/nginx/nginx.conf", str(config)),
+        script.replace("$$", "$").replace("/nginx/", f"{folder}/"),
         environ={**job["environment"], "PATH": path},
     )
+
+
+def written_for_nginx(services: dict[str, Service], folder: Path, tls: Path | None = None) -> str:
+    """What the job gives nginx, which takes it; `tls`: the folder that is /tls there."""
+    nginx = services["nginx"]
+    config = folder / "nginx.conf"
+    done = run_job(services, folder)
     assert done.returncode == 0, done.stderr
     if tls is not None:
         config.write_text(config.read_text().replace("/tls/", f"{tls}/"))
