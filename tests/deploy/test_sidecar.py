@@ -9,8 +9,9 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from common.settings import PREFIX, Settings
-from tests.deploy.compose_file import Service, config, written
+from tests.deploy.compose_file import Service, config, seconds, written
 from tests.deploy.programs import ROOT, run
+from tests.deploy.stop_times import longest_stop_s
 from worker.mps_control import PIPES_VARIABLE
 
 SIDECAR: Final = ROOT / "deploy" / "mps" / "sidecar.yaml"
@@ -81,6 +82,12 @@ def test_the_daemon_is_started_and_looked_at_by_commands_that_there_are() -> Non
         done = CliRunner(env={}).invoke(app, [*command[:2], "--help"])
         assert (command[0], done.exit_code) == ("mps", 0)
         assert all(flag in done.stdout for flag in command[2:] if flag.startswith("--"))
+
+
+@pytest.mark.parametrize("name", INSTANCES)
+def test_instances_have_time_to_end(name: str) -> None:
+    service = services()[name]
+    assert seconds(service["stop_grace_period"]) > longest_stop_s(settings_of(service))
 
 
 def test_instances_have_settings_that_they_start_with_and_ports_of_their_own() -> None:
