@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from typing import Any, Final
 
@@ -12,7 +13,23 @@ import yaml
 from cloudcoil.models.keda.v1alpha1 import ScaledObject
 from cloudcoil.models.prometheus_operator.v1 import PrometheusRule, ServiceMonitor
 
-from tests.deploy.chart import CHART, EVERYTHING, NEEDED, VARIANTS, Resource, Values, of_kind, rendered
+from common.settings import PREFIX, Settings
+from tests.deploy.chart import (
+    CHART,
+    EVERYTHING,
+    NAMESPACE,
+    NEEDED,
+    RELEASE,
+    VARIANTS,
+    Resource,
+    Values,
+    container,
+    named,
+    named_ports,
+    of_kind,
+    pods,
+    rendered,
+)
 from tests.deploy.programs import ROOT
 
 # From the oldest that Chart.yaml allows to the newest that there are schemas of.
@@ -89,6 +106,10 @@ def test_the_chart_is_for_this_version() -> None:
         ({}, "redis.existingSecret"),
         ({**NEEDED, "drainTimeout": 30}, "drainTimeout"),
         ({**NEEDED, "settings": {"idle_timeout": "5"}}, "idle_timeout"),
+        # Pods would be killed in the middle of that drain.
+        ({**NEEDED, "settings": {"DRAIN_TIMEOUT": "300"}}, "DRAIN_TIMEOUT"),
+        ({**NEEDED, "gateway": {"settings": {"PORT": "80"}}}, "PORT"),
+        ({**NEEDED, "pools": [{"name": "a", "settings": {"WORKERS": "4"}}]}, "WORKERS"),
         ({**NEEDED, "pools": []}, "pools"),
         ({**NEEDED, "pools": [{"name": "card", "gpus": 2}]}, "gpus"),
         ({**NEEDED, "pools": [{"name": "A"}]}, "name"),
@@ -111,6 +132,38 @@ def test_the_schema_knows_every_value() -> None:
     assert described == values.keys()
     pool = schema["definitions"]["pool"]["properties"].keys()
     assert pool == values["poolDefaults"].keys() | {"name"}
+
+
+def test_no_setting_contradicts_what_the_chart_says_itself() -> None:
+    with helm.Chart.load(CHART) as chart:
+        schema = chart.schema
+    assert schema is not None
+    values = {key: value for key, value in EVERYTHING.items() if key not in {"settings", "gateway"}}
+    pools = [{"name": "card", "capacity": 1}]
+    said = {
+        variable["name"].removeprefix(PREFIX)
+        for pod in pods(rendered({**values, "pools": pools}))
+        for variable in container(pod)["env"]
+    }
+    ports = {name.upper() for name in Settings.model_fields if name.endswith("port")}
+    refused = set(schema["definitions"]["setting"]["not"]["enum"])
+    # Of these a pool may know better.
+    assert said - {"MPS", "PREPARED"} <= refused
+    # With PROXIED gateways would listen on those of a gateway behind a proxy.
+    assert refused - said == ports - {"GATEWAY_PORT", "GATEWAY_HTTP_PORT"} | {"PROXIED"}
+
+
+def test_what_is_said_after_the_installation_reaches_both_ports() -> None:
+    for values in VARIANTS.values():
+        with helm.Chart.load(CHART) as chart:
+            files = chart.render(values, name=RELEASE, namespace=NAMESPACE)
+        [notes] = [text for name, text in files.items() if name.endswith("NOTES.txt")]
+        found = re.search(r"port-forward (\w+)/(\S+) (\d+) (\d+)", notes)
+        assert found is not None
+        kind, name, *ports = found.groups()
+        # A service of a balancer has the live port alone.
+        target = named(rendered(values), kind.capitalize(), name)
+        assert set(map(int, ports)) <= set(named_ports(target["spec"]["template"]).values())
 
 
 def _kinds(resources: list[Resource]) -> set[str]:

@@ -119,6 +119,15 @@ def test_pods_may_do_nothing_that_they_need_not(values: Values) -> None:
 
 
 @each_variant
+def test_nodes_can_be_drained_of_gateways_that_wait_for_a_worker(values: Values) -> None:
+    budgets = {
+        each["metadata"]["name"]: each["spec"] for each in of_kind(rendered(values), "PodDisruptionBudget")
+    }
+    assert all(budget["maxUnavailable"] == 1 for budget in budgets.values())
+    assert budgets[f"{RELEASE}-gateway"]["unhealthyPodEvictionPolicy"] == "AlwaysAllow"
+
+
+@each_variant
 def test_whoever_selects_pods_finds_some(values: Values) -> None:
     resources = rendered(values)
     for resource in resources:
