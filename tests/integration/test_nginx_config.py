@@ -42,3 +42,8 @@ def test_nginx_takes_every_variant(arguments: tuple[str, ...], tmp_path: Path) -
 
 def test_haproxy_takes_the_configuration_of_the_repository() -> None:
     assert haproxy.check(haproxy.CONFIG) == ""
+
+
+def test_haproxy_serves_nobody_as_root() -> None:
+    section, *_ = haproxy.CONFIG.read_text(encoding="utf-8").partition("\ndefaults\n")
+    assert haproxy.AS_ITSELF in section
