@@ -41,10 +41,18 @@ _SERVER: Final = re.compile(r"server ([\d.]+:\d+) ")
 
 @pytest.mark.parametrize(
     ("profile", "services"),
-    [("cpu", {"cpu"} | AROUND), ("gpu", {"card0", EXPORTER} | AROUND), ("second-card", {"card1"})],
+    [("cpu", {"cpu"} | AROUND), ("gpu", {"card0", EXPORTER} | AROUND), ("second-card", {"card1", "redis"})],
 )
 def test_a_profile_starts_what_it_says(profile: str, services: set[str]) -> None:
     assert started_by(profile) == services
+
+
+def test_commands_may_name_a_service_alone() -> None:
+    """`docker compose stop card1` knows what is in the profiles of card1, and no service besides."""
+    services = understood()
+    for name, service in services.items():
+        for needed in service.get("depends_on", {}):
+            assert set(service["profiles"]) <= set(services[needed]["profiles"]), name
 
 
 @pytest.mark.parametrize("name", GIVEN)
