@@ -100,6 +100,14 @@ def test_the_chart_is_for_this_version() -> None:
     assert chart["appVersion"] == chart["version"] == project["version"]
 
 
+def test_images_are_pushed_under_the_names_that_pods_have() -> None:
+    values = {**NEEDED, "image": {"repository": "registry.example/voxshard"}}
+    page = (ROOT / "docs" / "deploying.md").read_text(encoding="utf-8")
+    assert {container(pod)["image"] for pod in pods(rendered(values))} == set(
+        re.findall(r"^docker push (\S+)$", page, re.MULTILINE)
+    )
+
+
 @pytest.mark.parametrize(
     ("values", "named"),
     [
