@@ -128,6 +128,14 @@ def test_two_instances_of_a_host_share_no_port_and_no_card() -> None:
     assert one.live_port(0) == Settings().gateway_port, "the first has the ports that are the defaults"
 
 
+@pytest.mark.parametrize("number", [0, 1])
+def test_the_page_tells_nginx_of_all_gateways_of_the_host(number: int) -> None:
+    settings = instance(number)
+    page = (ROOT / "docs" / "deploying.md").read_text(encoding="utf-8")
+    for gateway in range(settings.gateways):
+        assert f"127.0.0.1:{settings.live_port(gateway)}:{settings.http_port_of(gateway)}`" in page
+
+
 def test_both_daemons_run_as_the_user_that_sysusers_makes(tmp_path: Path) -> None:
     (tmp_path / "etc").mkdir()
     made = run("systemd-sysusers", f"--root={tmp_path}", str(UNITS / "voxshard.conf"))
