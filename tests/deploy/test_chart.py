@@ -121,6 +121,7 @@ def test_images_are_pushed_under_the_names_that_pods_have() -> None:
         ({**NEEDED, "pools": []}, "pools"),
         ({**NEEDED, "pools": [{"name": "card", "gpus": 2}]}, "gpus"),
         ({**NEEDED, "pools": [{"name": "A"}]}, "name"),
+        ({**NEEDED, "pools": [{"name": "gateway"}]}, "name"),
         ({**NEEDED, "ingress": {"enabled": True}}, "ingress.host"),
         ({**EVERYTHING, "monitoring": {}}, "monitoring.prometheusUrl"),
         ({**EVERYTHING, "pools": [{"name": "a", "autoscaling": {"enabled": True}}]}, "pools.capacity"),

@@ -8,6 +8,7 @@ from cli.supervisor.errors import PortUnusable
 from cli.supervisor.ports import check_ports, needed_ports
 from common.settings import load_settings
 from deploy.topology.plan import front_ports, make_plan, serve_environ
+from tests.support.ports import free_ports
 
 FOLDER = Path("/tmp/voxshard-topology")
 
@@ -27,7 +28,8 @@ def test_who_says_how_many_gateways_gets_so_many() -> None:
 
 
 def test_no_port_is_wanted_twice() -> None:
-    plan = make_plan(load_settings({"http_port": 10_095}, {}), FOLDER, 9_090, 5)
+    [port] = free_ports(1)
+    plan = make_plan(load_settings({"port": port, "http_port": port}, {}), FOLDER, 9_090, 5)
     with pytest.raises(PortUnusable, match="change --port or --http-port"):
         check_ports([*front_ports(plan), *needed_ports(plan.settings)])
 
