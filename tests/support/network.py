@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Final, Self
+
+import pytest
 
 _NUMBER: Final = os.getpid() % 250
 
@@ -77,6 +80,21 @@ class Network:
         _ip("-n", host.netns, "address", "add", f"{host.address}/24", "dev", "eth0")
         for device in ("lo", "eth0"):
             _ip("-n", host.netns, "link", "set", device, "up")
+
+
+@contextmanager
+def network_or_skip(hosts: int) -> Iterator[Network]:
+    """Skips the test for a user who may make no network namespaces; root has to be able to. Raises
+    `NoNamespaces`."""
+    network = Network(hosts)
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(network)
+        except NoNamespaces as error:
+            if os.geteuid() == 0:
+                raise
+            pytest.skip(f"no network namespaces: {error}")
+        yield network
 
 
 def _ip(*arguments: str) -> None:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-import pytest
-
-from tests.support.network import Host, Network, NoNamespaces
+from tests.support.network import Host, network_or_skip
 from tests.support.processes import Deployment, Plan
 from tests.support.redis_server import RedisServer
 
@@ -43,16 +40,8 @@ def one_machine() -> Iterator[Site]:
 
 @contextmanager
 def two_hosts() -> Iterator[Site]:
-    """Redis is on neither. Skips the test for a user who may make no network namespaces; root has to be able
-    to. Raises `NoNamespaces`."""
-    with ExitStack() as stack:
-        try:
-            network = stack.enter_context(Network(hosts=2))
-        except NoNamespaces as error:
-            if os.geteuid() == 0:
-                raise
-            pytest.skip(f"no network namespaces: {error}")
-        redis = stack.enter_context(RedisServer(network.address))
+    """Redis is on neither. Skips the test for a user who may make no network namespaces."""
+    with network_or_skip(hosts=2) as network, RedisServer(network.address) as redis:
         one, other = (_plan(redis, host.address, host.netns) for host in network.hosts)
         yield Site(redis, (one, other), tuple(network.hosts))
 
