@@ -1,8 +1,10 @@
-"""How a connection for a session is opened and closed, and what is said on it first."""
+"""How a connection for a session is opened, watched and closed, and what is said on it first."""
 
 from __future__ import annotations
 
 import asyncio
+import socket
+import sys
 from collections.abc import Mapping
 from http import HTTPStatus
 from ssl import SSLCertVerificationError
@@ -21,11 +23,15 @@ from websockets.exceptions import (
 from websockets.http11 import Response
 
 from client.failures import StreamError
+from client.vanished import TCP_INFO_BYTES, PeerSilence, Watch
 
 CLOSE_TIMEOUT_S: Final = 2.0
 NORMAL_CLOSE: Final = 1000
 PROTOCOL_ERROR_CLOSE: Final = 1002
 LOST_CLOSE: Final = 1006
+# The kernel's sixth repeat, mostly after 12.6 s, may still be answered.
+VANISHED_AFTER_S: Final = 15.0
+_LOOK_EVERY_S: Final = 1.0
 # Servers take the Chinese comma for one too.
 _SEPARATORS: Final = ",，"
 _SESSION_ID: Final = "session_id"
@@ -123,6 +129,29 @@ def _no_answer(url: str, error: InvalidMessage) -> StreamError:
     if isinstance(error.__cause__, EOFError):
         return StreamError("no_server", f"{url} hung up without an answer", retryable=True)
     return _not_websocket(url)
+
+
+async def abort_when_vanished(connection: ClientConnection) -> None:
+    """End it once its server has vanished without a word; TCP would go on trying for a quarter of an hour.
+
+    Something is on its way to the server then, audio, or a ping at the latest: there is one every 20 s. On
+    other systems than Linux, which do not tell, this waits for ever.
+    """
+    watch, loop = Watch(VANISHED_AFTER_S), asyncio.get_running_loop()
+    while True:
+        silence = _peer_silence(connection)
+        if silence is not None and watch.vanished(silence, loop.time()):
+            break
+        await asyncio.sleep(_LOOK_EVERY_S)
+    connection.transport.abort()
+
+
+def _peer_silence(connection: ClientConnection) -> PeerSilence | None:
+    """None if the system does not tell, or nothing more because the socket is closing."""
+    if sys.platform != "linux" or connection.transport.is_closing():
+        return None
+    tcp = connection.transport.get_extra_info("socket")
+    return PeerSilence.of(tcp.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO_BYTES))
 
 
 async def hang_up(connection: ClientConnection, code: int) -> None:

@@ -14,8 +14,8 @@ class StreamError(Exception):
     """The session is over and not whole.
 
     code: one of `common.errors.TABLE`, or the client's own: bad_url, no_server, handshake_refused,
-        server_silent, protocol_broken, connection_closed, stopped_early, resume_gap (audio that the server
-        needs again is no longer kept), abandoned (left without `finish`).
+        server_silent, server_vanished, protocol_broken, connection_closed, stopped_early, resume_gap (audio
+        that the server needs again is no longer kept), abandoned (left without `finish`).
     close_code: of the WebSocket, None if the close is none of the server's doing.
     retry_after_s: before that, trying again is in vain; None if the server has not said so.
     """
@@ -74,6 +74,10 @@ def protocol_broken(broken: ProtocolBroken) -> StreamError:
 
 def server_silent(timeout_s: float) -> StreamError:
     return StreamError("server_silent", f"the server said nothing for {timeout_s:g} s", retryable=True)
+
+
+def server_vanished() -> StreamError:
+    return StreamError("server_vanished", "the network does not reach the server any more", retryable=True)
 
 
 def abandoned() -> StreamError:

@@ -15,12 +15,13 @@ from client.connection import (
     LOST_CLOSE,
     NORMAL_CLOSE,
     PROTOCOL_ERROR_CLOSE,
+    abort_when_vanished,
     closed_by,
     hang_up,
     open_connection,
     resume_url,
 )
-from client.failures import StreamError, abandoned, server_silent
+from client.failures import StreamError, abandoned, server_silent, server_vanished
 from client.session import Line, Session
 from client.unread import UnreadUpdates
 
@@ -128,8 +129,12 @@ class Lifeline:
         """Until nothing more is heard; why the connection ended."""
         async with asyncio.TaskGroup() as directions:
             talking = directions.create_task(self._talk(connection, self._session.ask()), name="stream-talk")
+            watching = directions.create_task(abort_when_vanished(connection), name="stream-watch")
             loss = await self._listen(connection)
+            if watching.done():
+                loss = server_vanished()
             talking.cancel()
+            watching.cancel()
         return loss
 
     async def _talk(self, connection: ClientConnection, questions: Sequence[str]) -> None:

@@ -12,7 +12,9 @@ from client.failures import StreamError, given_up
 from common.backoff import Backoff
 from common.clock import Clock, MonotonicClock
 
-RESUMED_ERRORS: Final = frozenset({"registry_away", "restarting", "session_evicted", "worker_lost"})
+RESUMED_ERRORS: Final = frozenset(
+    {"registry_away", "restarting", "server_vanished", "session_evicted", "worker_lost"}
+)
 # RESUME itself may be refused for other reasons that pass; for these it would be refused again.
 FINAL_ERRORS: Final = frozenset({"engine_failed", "internal"})
 _TRY_LATER_CLOSE: Final = 1013

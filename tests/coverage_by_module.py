@@ -33,7 +33,7 @@ RULED: Final = (
     "cli/supervisor/reloading.py",
     "cli/supervisor/card_policy.py",
     "cli/supervisor/gate.py",
-    *(f"client/{name}.py" for name in ("failures", "replay", "retry", "session", "view")),
+    *(f"client/{name}.py" for name in ("failures", "replay", "retry", "session", "vanished", "view")),
     "common/*.py",
     "common/registry/announcer.py",
     "common/registry/base.py",

@@ -10,6 +10,7 @@ from client.failures import (
     protocol_broken,
     resume_gap,
     server_silent,
+    server_vanished,
     session_error,
     stopped_early,
 )
@@ -50,6 +51,7 @@ def test_a_gap_is_told_in_seconds() -> None:
         (stopped_early(), "stopped_early", False),
         (protocol_broken(ProtocolBroken("message 3 came twice")), "protocol_broken", False),
         (server_silent(30), "server_silent", True),
+        (server_vanished(), "server_vanished", True),
         (abandoned(), "abandoned", False),
     ],
 )

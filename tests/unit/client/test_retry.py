@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from client.failures import StreamError, connection_closed
+from client.failures import StreamError, connection_closed, server_silent, server_vanished
 from client.retry import FIRST_PAUSE_S, LONGEST_PAUSE_S, Retry, is_resumed
 from common.errors import TABLE
 from tests.support.clock import ManualClock
@@ -29,6 +29,11 @@ def test_a_close_without_an_error_is_resumed_by_its_code(code: int, resumed: boo
 def test_of_the_errors_only_those_are_resumed_that_leave_the_session_whole() -> None:
     resumed = {error.code for error in TABLE if is_resumed(StreamError(error.code, "", error.retryable))}
     assert resumed == {"registry_away", "restarting", "session_evicted", "worker_lost"}
+
+
+def test_a_server_that_has_vanished_is_looked_for_elsewhere_one_that_is_silent_is_not() -> None:
+    assert is_resumed(server_vanished())
+    assert not is_resumed(server_silent(120))
 
 
 def test_pauses_double_up_to_the_longest() -> None:
