@@ -13,6 +13,8 @@ from gateway.websocket import Connection
 
 # Every result repeats all sentences: what waits may be far more as messages than it is as events.
 MAX_CLOSING_BYTES: Final = 1 << 20
+# One may be on its way.
+_GONE_FROM_PINGS: Final = 2
 
 
 class ClientSide:
@@ -64,6 +66,11 @@ class ClientSide:
             self._connection.resume_reading()
         else:
             self._connection.pause_reading()
+
+    @property
+    def answers(self) -> bool:
+        """Not if its network may be gone without a word."""
+        return self._connection is None or self._connection.unanswered_pings < _GONE_FROM_PINGS
 
     def stalled_s(self, now: float) -> float:
         """How long the client has read nothing although something waits for it."""

@@ -32,6 +32,13 @@ class Limits:
 
 
 DEFAULT_LIMITS: Final = Limits()
+# Of the silence that a client is allowed: two pings at least have to be there to be answered.
+_PINGS_IN_SILENCE: Final = 3
+
+
+def live_limits(idle_s: float) -> Limits:
+    """Of live connections whose clients may be silent for so long."""
+    return Limits(ping_interval_s=min(DEFAULT_LIMITS.ping_interval_s, idle_s / _PINGS_IN_SILENCE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +65,11 @@ class Connection(Protocol):
     @property
     def buffered_bytes(self) -> int:
         """Sent, but not yet taken by the kernel."""
+        ...
+
+    @property
+    def unanswered_pings(self) -> int:
+        """Sent since anything has come from the peer, its pongs included."""
         ...
 
     @property

@@ -14,6 +14,7 @@ from common.errors import (
     BY_CODE,
     REFUSALS,
     AudioQuota,
+    IdleTimeout,
     InternalError,
     NotStarted,
     Restarting,
@@ -254,7 +255,14 @@ class LiveConnection:
         if self._client.stalled_s(now) > self._services.slow_reader_timeout_s:
             self._fail(SlowReader())
         elif (overdue := self._watch.overdue(self._state, now, reading=self._reading)) is not None:
-            self._end_with(overdue)
+            self._too_late(overdue)
+
+    def _too_late(self, error: VoxshardError) -> None:
+        if isinstance(error, IdleTimeout) and not self._client.answers:
+            # Not stopped: as after any other loss of a connection, its client may come back to it.
+            self._fail(error)
+        else:
+            self._end_with(error)
 
     def _end_with(self, error: VoxshardError) -> None:
         """End the connection; what was said is locked first, and then `_finished` closes."""

@@ -30,6 +30,7 @@ from common.settings_file import SettingsFile
 from common.tracing import make_tracing
 from gateway.boot import BootFailed
 from gateway.causes import Causes
+from gateway.connection import live_limits
 from gateway.defaults import default_options
 from gateway.departure import Departure
 from gateway.dialing import over_socket
@@ -133,7 +134,11 @@ class GatewayProcess:
                 ]
                 await self._registry.asked()
                 live = await serve(
-                    live_socket, self._connection, proxies=proxies, slowed=self._metrics.slowed
+                    live_socket,
+                    self._connection,
+                    limits=live_limits(settings.idle_timeout),
+                    proxies=proxies,
+                    slowed=self._metrics.slowed,
                 )
                 http.start()
                 # What start-up made lives for ever: the collector need not look at it again.

@@ -121,6 +121,7 @@ class _Receiver(asyncio.Protocol):
         self._inflow.received(data)
 
     def _take_in(self, data: bytes) -> None:
+        self._sender.heard()
         # Fed at once, what follows the request would be parsed as frames before the request is answered.
         while self._sender.phase is Phase.HANDSHAKE and (end := data.find(b"\n") + 1):
             self._feed(data[:end])

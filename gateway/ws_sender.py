@@ -40,6 +40,7 @@ class Sender:
         self._library = library
         self._limits = limits
         self._closing_bytes = 0
+        self._unanswered_pings = 0
         self._phase = Phase.HANDSHAKE
         self._writable = True
         # One timer is enough: the end of the handshake, then the next ping, then the end of the closing.
@@ -52,6 +53,10 @@ class Sender:
     @property
     def buffered_bytes(self) -> int:
         return self._transport.get_write_buffer_size()
+
+    @property
+    def unanswered_pings(self) -> int:
+        return self._unanswered_pings
 
     @property
     def writable(self) -> bool:
@@ -96,6 +101,10 @@ class Sender:
         # The peer's close frame has to be seen even if the handler had paused.
         self._inflow.resume()
 
+    def heard(self) -> None:
+        """Anything from the peer."""
+        self._unanswered_pings = 0
+
     def received_while_closing(self, size: int) -> None:
         self._closing_bytes += size
         if self._closing_bytes > self._limits.closing_bytes:
@@ -133,8 +142,10 @@ class Sender:
             self._transport.abort()
 
     def _ping(self) -> None:
-        # No pong is waited for: a late one says nothing about the session, and a dead peer fails the write.
+        # No pong is waited for: one that is late says nothing about the session. They are counted for
+        # handlers: whoever has been silent for long and answers none of them may have lost its network.
         self._library.send_ping(b"")
+        self._unanswered_pings += 1
         self.flush()
         self._arm(self._limits.ping_interval_s, self._ping)
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from common.audio import BYTES_PER_SAMPLE
 from tests.support.processes import Deployment, Plan
 from tests.support.websocket_rig import raw_client, text_frame
 from tests.support.wire import WireClient, eventually, in_loop, spoken, whole_session, wire_client
@@ -63,6 +64,32 @@ async def test_client_that_only_sends_pings_is_sent_away(deployment: Deployment)
     async with wire_client(deployment.url, ping_interval_s=IDLE_S / 5) as client:
         assert (await client.error())["code"] == "idle_timeout"
         assert await client.closed() == 4408
+
+
+@in_loop
+async def test_a_session_outlives_a_network_that_is_gone_for_longer_than_the_limit(
+    deployment: Deployment,
+) -> None:
+    """Its pings are not answered; whoever is silent and there gets its session stopped."""
+    turn = spoken(speech_ms=1_500, silence_ms=900)
+    expected = (await whole_session(deployment.url, turn + turn)).texts
+    async with wire_client(deployment.url) as client:
+        token = (await client.start())["resume_token"]
+        await client.send_audio(turn)
+        with client.reading_nothing():
+            await eventually(lambda: _dropped(deployment) == 1, 3 * IDLE_S, "the session has lost its client")
+            async with wire_client(deployment.url) as again:
+                await again.send(f"RESUME:{token}")
+                heard = (await again.event("resumed"))["ack"] * BYTES_PER_SAMPLE
+                await again.send_audio((turn + turn)[heard:])
+                sentences = (await again.stop())["sentences"]
+        assert await client.closed() == 4408
+        assert "stopped" not in [message.get("event") for message in client.messages]
+    assert [sentence["text"] for sentence in sentences] == expected
+
+
+def _dropped(deployment: Deployment) -> float:
+    return deployment.metrics().total("asr_sessions_ended_total", outcome="dropped")
 
 
 @in_loop

@@ -19,6 +19,7 @@ class FakeConnection:
     def __init__(self) -> None:
         self.sent: list[bytes] = []
         self.closed_with = 0
+        self.unanswered_pings = 0
         self.writable = True
 
     @property
@@ -52,6 +53,20 @@ def after_sentences(count: int) -> tuple[ClientSide, FakeConnection]:
     connection.sent.clear()
     connection.writable = False
     return client, connection
+
+
+@pytest.mark.parametrize(("unanswered", "answers"), [(0, True), (1, True), (2, False)])
+def test_one_ping_without_an_answer_says_nothing(unanswered: int, answers: bool) -> None:
+    client, connection = after_sentences(0)
+    connection.unanswered_pings = unanswered
+    assert client.answers is answers
+
+
+def test_a_client_that_is_closed_to_owes_no_answer() -> None:
+    client, connection = after_sentences(0)
+    connection.unanswered_pings = 2
+    client.close(1008, "slow_reader")
+    assert client.answers
 
 
 def test_what_waits_is_sent_before_the_close() -> None:

@@ -134,6 +134,19 @@ async def test_pings_go_out_and_are_not_waited_for() -> None:
         for _ in range(3):
             assert (await client.read())[0] is Opcode.PING
         assert handler.told("closed") == []
+        assert handler.connection.unanswered_pings >= 3
+
+
+@on_each_loop
+async def test_whatever_comes_from_the_client_answers_its_pings() -> None:
+    unanswered: list[int] = []
+    handler = Recorder(lambda connection, message: unanswered.append(connection.unanswered_pings))
+    async with serving(handler, Limits(ping_interval_s=0.01)) as port, raw_client(port) as client:
+        await client.upgrade()
+        assert (await client.read())[0] is Opcode.PING
+        await client.send(text_frame("here"))
+        await handler.until("text")
+    assert unanswered == [0]
 
 
 @on_each_loop
