@@ -11,6 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from typing import Final
 
+# Exit code of a child that was ended by a fault of its own.
+FAULT: Final = 1
 # Exit code of a child that could not even boot; the supervisor stops instead of restarting it for ever.
 BOOT_FAILED: Final = 3
 # Exit code of a worker that an error of its card has ended, at the start or later.

@@ -20,7 +20,7 @@ from common.logs import configure_logs
 from common.loop_health import LoopHealth
 from common.notify import notify_ready
 from common.ops_server import OpsPortTaken, OpsServer, Reply, json_reply, metrics_reply, ready_reply
-from common.process import BOOT_FAILED, wait_for_stop_signal
+from common.process import BOOT_FAILED, FAULT, wait_for_stop_signal
 from common.proxies import parse_proxies
 from common.registry.base import UnusableUrl
 from common.run_files import worker_end_notice, worker_socket
@@ -258,11 +258,14 @@ def own_workers(settings: Settings) -> list[Member]:
 
 
 def run(settings: Settings, index: int, file: SettingsFile | None = None) -> None:
-    """Run gateway `index` until it is told to stop. Exits with `BOOT_FAILED` when it cannot. `file`: where
-    its supervisor, if it has one, tells new settings."""
+    """Run gateway `index` until it is told to stop. Exits with `BOOT_FAILED` when it cannot, and with
+    `FAULT`. `file`: where its supervisor, if it has one, tells new settings."""
     configure_logs(f"gateway-{index}", settings.log_level, settings.log_format)
     try:
         uvloop.run(GatewayProcess(with_advertise_host(settings), index, file).serve())
     except* (BootFailed, CannotListen, NoAdvertiseHost, OpsPortTaken, UnusableUrl) as errors:
         log.critical("cannot boot", exc_info=errors)
         raise SystemExit(BOOT_FAILED) from None
+    except* Exception as errors:
+        log.critical("gateway ended by an error", exc_info=errors)
+        raise SystemExit(FAULT) from None

@@ -14,7 +14,7 @@ from typing import Final
 
 import uvloop
 
-from common.advertise import NoAdvertiseHost, with_advertise_host
+from common.advertise import with_advertise_host
 from common.clock import MonotonicClock
 from common.end_notice import IS_GIVEN, give_notice
 from common.identity import failure_domain, member_id, ops_url
@@ -24,18 +24,18 @@ from common.logs import configure_logs
 from common.loop_health import LoopHealth
 from common.notify import notify_ready
 from common.ops_server import OpsServer, json_reply, metrics_reply, ready_reply
-from common.process import BOOT_FAILED, CARD_LOST, wait_for_stop_signal
-from common.registry.base import UnusableUrl
+from common.process import wait_for_stop_signal
 from common.run_files import worker_end_notice, worker_socket
 from common.settings import Settings
 from common.settings_file import SettingsFile
 from common.tracing import make_tracing
 from worker.card_errors import is_card_error
 from worker.cores import pin_to_cores
-from worker.device import NoCard, check_card
-from worker.engines.base import CardLost, EngineDead, SegmentEngine
-from worker.engines.registry import UnknownEngine, create_engine
+from worker.device import check_card
+from worker.engines.base import EngineDead, SegmentEngine
+from worker.engines.registry import create_engine
 from worker.environment import SWITCH_S, set_defaults
+from worker.exits import BootFailed, CardUnusable, told_and_exited
 from worker.gpu import card_of, gpu_name, is_cuda, only_own_card
 from worker.memory import IdleTrimmer, trim_heap
 from worker.metrics import WorkerMetrics
@@ -47,21 +47,12 @@ from worker.server import GatewayLinks
 from worker.session_services import Services
 from worker.session_table import SessionTable
 from worker.vad.pool import VadPool
-from worker.vad.registry import VadUnusable, create_vad
+from worker.vad.registry import create_vad
 
 log = logging.getLogger(__name__)
 
 HEARTBEAT_S: Final = 0.5
-ENGINE_DIED: Final = 4
 _DRAIN_POLL_S: Final = 0.05
-
-
-class BootFailed(Exception):
-    """The worker never became ready; starting it again would not help."""
-
-
-class CardUnusable(BootFailed):
-    """For a reason that lies with the card."""
 
 
 class WorkerProcess:
@@ -274,25 +265,17 @@ def _run_dir(settings: Settings) -> Path:
 
 
 def run(settings: Settings, index: int, incarnation: str = "", file: SettingsFile | None = None) -> None:
-    """Run worker `index` until it is told to stop. Exits with `BOOT_FAILED`, `ENGINE_DIED` or `CARD_LOST`.
-    `incarnation`: what its supervisor, if it has one, calls this process; `file`: where that tells new
-    settings."""
+    """Run worker `index` until it is told to stop; how else it ends is in `worker/exits.py`. `incarnation`:
+    what its supervisor, if it has one, calls this process; `file`: where that tells new settings."""
     configure_logs(f"worker-{index}", settings.log_level, settings.log_format)
     set_defaults(os.environ)
     os.environ.update(client_limits(settings))
     pin_to_cores(settings, index)
     sys.setswitchinterval(SWITCH_S)
-    try:
+    with told_and_exited():
         _run_dir(settings)
         check_card(settings)
         settings = only_own_card(with_advertise_host(settings), os.environ)
         engine = create_engine(settings, f"engine-{index}")
         process = WorkerProcess(settings, index, engine, incarnation, file)
         uvloop.run(process.serve())
-    except* (BootFailed, NoAdvertiseHost, NoCard, UnknownEngine, VadUnusable, UnusableUrl) as errors:
-        log.critical("cannot boot", exc_info=errors)
-        raise SystemExit(CARD_LOST if errors.subgroup(CardUnusable) else BOOT_FAILED) from None
-    except* EngineDead as errors:
-        log.critical("engine died", exc_info=errors)
-        # Not by SystemExit, which would wait for a thread that hangs in the engine.
-        os._exit(CARD_LOST if errors.subgroup(CardLost) else ENGINE_DIED)
