@@ -25,7 +25,7 @@ from worker.pipeline.streaming import BEHIND, StreamingPipeline
 from worker.session_meter import SessionMeter, SessionTiming
 from worker.session_services import Services
 from worker.vad.base import VadState
-from worker.vad.pool import HeardHop
+from worker.vad.hearing import HeardHop
 
 log = logging.getLogger(__name__)
 
@@ -144,6 +144,10 @@ class WorkerSession:
             self._broken()
             return False
 
+    def cannot_be_heard(self, error: Exception) -> None:
+        log.error("hearing failed", extra={"session": self.id}, exc_info=error)
+        self.fail(EngineFailed())
+
     def _take(self, heard: list[HeardHop]) -> bool:
         """As many of these hops as still hold, as if they had come one by one; whether there are more."""
         more = False
@@ -207,8 +211,9 @@ class WorkerSession:
 
     def decode_failed(self, decode: Decode) -> None:
         """The next partial replaces a partial, the final a speculation; only a final is indispensable."""
-        if self.life is SessionLife.LIVE and self.pipeline.failed(decode):
-            self.fail(EngineFailed())
+        with self._boundary():
+            if self.life is SessionLife.LIVE and self.pipeline.failed(decode):
+                self.fail(EngineFailed())
 
     # --- effects -------------------------------------------------------------------------------
 

@@ -9,11 +9,12 @@ import pytest
 
 from tests.support.engines import poisoned
 from tests.support.processes import Deployment, Plan
-from tests.support.trouble import SCHEDULE, turns
+from tests.support.trouble import SCHEDULE, TURNS_MS, turns
 from tests.support.wire import Session, WireClient, eventually, in_loop, spoken, whole_session, wire_client
 
 pytestmark = pytest.mark.fault
 
+FAULTY_VAD = "tests.support.faulty_vad:scripted"
 WORKERS = 4
 # So many that some are in decode with the poison, whichever worker it comes to.
 OTHERS = 12
@@ -63,6 +64,25 @@ async def test_audio_that_no_engine_can_decode_ends_its_own_session_and_no_worke
             await silent.event("stopped")
             assert not any(message.get("event") == "moved" for message in silent.messages)
         assert deployment.logs.count("decode failed") > 3
+        assert _restarts(deployment) == 0
+
+
+@in_loop
+async def test_audio_that_no_vad_can_hear_ends_its_own_session_and_no_worker() -> None:
+    with Deployment(Plan(FAULTY_VAD, workers=2, environ={"FAULTY_VAD": "raise"})) as deployment:
+        url = f"{deployment.url}/?silence_schedule={SCHEDULE}"
+        audio = [turns(number) for number in range(OTHERS)]
+        others = asyncio.gather(*(whole_session(url, pcm, pause_s=0.05) for pcm in audio))
+        await asyncio.sleep(1.0)
+        async with wire_client(url) as poisoner:
+            await poisoner.start()
+            await poisoner.send_audio(POISON)
+            error = await poisoner.error()
+            assert (error["code"], await poisoner.closed()) == ("engine_failed", 1011)
+        for session in await others:
+            assert len(session.texts) == len(TURNS_MS)
+            assert not any(message.get("event") == "moved" for message in session.messages)
+        assert deployment.logs.count("hearing failed") == 2
         assert _restarts(deployment) == 0
 
 

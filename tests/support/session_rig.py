@@ -27,7 +27,8 @@ from worker.scheduler.runner import DecodeOwner, DecodeScheduler
 from worker.session import WorkerSession
 from worker.session_services import Services
 from worker.vad.base import VadState
-from worker.vad.pool import MAX_HOPS, HeardHop, HopSource, VadPool
+from worker.vad.hearing import HeardHop
+from worker.vad.pool import MAX_HOPS, HopSource, VadPool
 
 Record = TypeVar("Record", bound=msgspec.Struct)
 

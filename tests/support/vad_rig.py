@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import AbstractAsyncContextManager
-from itertools import islice
+from itertools import count, islice
+from typing import Final
 
 import numpy as np
 
@@ -15,18 +16,23 @@ from tests.support.loudness_vad import LoudnessVad
 from worker.metrics import WorkerMetrics
 from worker.pipeline.hop import HOP_SAMPLES
 from worker.vad.base import VadState
-from worker.vad.pool import HeardHop, VadPool
+from worker.vad.hearing import HeardHop
+from worker.vad.pool import VadPool
+
+_NUMBERS: Final = count()
 
 
 class Source:
     """A session with hops of these loudnesses, that keeps the answers."""
 
     def __init__(self, *loudnesses: float) -> None:
+        self.id = f"source-{next(_NUMBERS)}"
         self.vad_state: VadState = 0.0
         self.hops = deque(np.full(HOP_SAMPLES, loudness, np.float32) for loudness in loudnesses)
         self.speech: list[float] = []
         self.taken: list[int] = []
         self.asked = 0
+        self.errors: list[Exception] = []
 
     @property
     def catching_up(self) -> bool:
@@ -43,6 +49,10 @@ class Source:
             self.vad_state = state
             self.speech.append(speech)
         return bool(self.hops)
+
+    def cannot_be_heard(self, error: Exception) -> None:
+        self.hops.clear()
+        self.errors.append(error)
 
 
 class Live(Source):
@@ -71,8 +81,7 @@ class Rig:
 
     async def serve(self, *sources: Source) -> None:
         """Until all their hops are answered."""
-        wanted = [len(source.speech) + len(source.hops) for source in sources]
         async with self.serving():
             for source in sources:
                 self.pool.offer(source)
-            await until(lambda: [len(source.speech) for source in sources] == wanted)
+            await until(lambda: not any(source.hops for source in sources))

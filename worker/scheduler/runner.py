@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections import Counter
 from collections.abc import Hashable
 from functools import partial
 from typing import Final, Protocol
 
 from common.clock import Clock
 from worker.engines.base import EngineDead, EngineError, Hypothesis, SegmentEngine, TranscribeRequest
+from worker.failures import FailuresInARow
 from worker.in_decode import InDecode
 from worker.metrics import WorkerMetrics
 from worker.pipeline.effects import Decode, DecodeKind
@@ -22,8 +22,6 @@ log = logging.getLogger(__name__)
 
 # Far beyond any decode, however loaded the machine: an engine that takes longer will not answer at all.
 DECODE_LIMIT_S: Final = 60.0
-# This many failures in a row, of more than one session, are no accident of somebody's audio.
-MAX_FAILURES_IN_A_ROW: Final = 3
 
 
 class DecodeOwner(Hashable, Protocol):
@@ -64,8 +62,7 @@ class DecodeScheduler:
         self._suspect: DecodeKey[DecodeOwner] | None = None
         # Of those that run, the ones of sessions that are behind.
         self._behind: set[DecodeKey[DecodeOwner]] = set()
-        # In a row, by session.
-        self._failures: Counter[str] = Counter()
+        self._failures = FailuresInARow()
         self._gathering = Gathering()
         self.decodes = 0
 
@@ -228,7 +225,7 @@ class DecodeScheduler:
             raise EngineError("unexpected error of the engine") from error
 
     def _on_success(self, owner: DecodeOwner, decode: Decode, hypothesis: Hypothesis) -> None:
-        self._failures.clear()
+        self._failures.succeeded()
         self.decodes += 1
         self._metrics.busy("decode", hypothesis.busy_s)
         for stage, seconds in hypothesis.stages:
@@ -237,11 +234,10 @@ class DecodeScheduler:
         owner.decoded(decode, hypothesis)
 
     def _on_failure(self, owner: DecodeOwner, decode: Decode, error: EngineError) -> None:
-        self._failures[owner.id] += 1
-        in_a_row = self._failures.total()
+        in_a_row = self._failures.failed(owner.id)
         told = {"session": owner.id, "kind": decode.kind.name, "in_a_row": in_a_row}
         log.error("decode failed", extra=told, exc_info=error)
         owner.in_decode.over(decode.segment)
         owner.decode_failed(decode)
-        if in_a_row >= MAX_FAILURES_IN_A_ROW and len(self._failures) > 1:
+        if self._failures.are_the_models:
             raise EngineDead(f"{in_a_row} decodes in a row failed") from error

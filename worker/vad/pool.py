@@ -10,14 +10,14 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, NamedTuple, Protocol
 
-import numpy as np
-
 from common.audio import Samples
 from common.clock import Clock
 from worker.engines.base import EngineDead
+from worker.failures import FailuresInARow
 from worker.metrics import WorkerMetrics
 from worker.pipeline.hop import DetectorLag
 from worker.vad.base import VadModel, VadState
+from worker.vad.hearing import Heard, HeardHop, Wanted, hear
 from worker.vad.turns import Turns
 
 # Hops that become ready within this time share a call. Small beside a hop (32 ms), long beside the call.
@@ -32,18 +32,13 @@ TICK_HOPS: Final = 128
 VAD_LIMIT_S: Final = 30.0
 
 
-class HeardHop(NamedTuple):
-    """A hop, the model's answer, and the session's state after it."""
-
-    samples: Samples
-    speech: float
-    state: VadState
-
-
 class HopSource(Protocol):
     """A session as the pool sees it."""
 
     vad_state: VadState
+
+    @property
+    def id(self) -> str: ...
 
     @property
     def catching_up(self) -> bool:
@@ -61,19 +56,16 @@ class HopSource(Protocol):
         """
         ...
 
-
-class _Wanted(NamedTuple):
-    """Hops to be heard in a row, from this state on."""
-
-    hops: list[Samples]
-    state: VadState
+    def cannot_be_heard(self, error: Exception) -> None:
+        """The model raises this at what `next_hops` gave, whoever else is heard with it."""
+        ...
 
 
 class _Asked(NamedTuple):
     """What one source wants heard."""
 
     source: HopSource
-    wanted: _Wanted
+    wanted: Wanted
 
 
 class VadPool:
@@ -92,6 +84,7 @@ class VadPool:
         self._wake = asyncio.Event()
         self._lanes = asyncio.Semaphore(LANES)
         self._threads = ThreadPoolExecutor(LANES, thread_name_prefix="vad")
+        self._failures = FailuresInARow()
         self.ticks = 0
 
     @property
@@ -111,7 +104,8 @@ class VadPool:
         self._turns.leave(source)
 
     async def run(self) -> None:
-        """Serve until cancelled. Raises a group with `EngineDead` if the model does not answer."""
+        """Serve until cancelled. Raises a group with `EngineDead` if the model does not answer, or at
+        none of several sessions but with an error."""
         try:
             async with asyncio.TaskGroup() as ticks:
                 while True:
@@ -146,10 +140,23 @@ class VadPool:
             self._lanes.release()
         self._metrics.busy("vad", busy_s)
         self.ticks += 1
-        for asked, hops in zip(batch, heard, strict=True):
+        self._check(batch, heard)
+        for asked, answer_to in zip(batch, heard, strict=True):
             offered = self._in_tick.pop(asked.source)
-            if asked.source.hops_done(hops) or offered:
+            if isinstance(answer_to, Exception):
+                asked.source.cannot_be_heard(answer_to)
+            elif asked.source.hops_done(answer_to) or offered:
                 self.offer(asked.source)
+
+    def _check(self, batch: list[_Asked], heard: list[Heard]) -> None:
+        """Raises `EngineDead`, before anybody is told of a failure that is not its own."""
+        if not all(isinstance(answer, Exception) for answer in heard):
+            self._failures.succeeded()
+            return
+        for asked, error in zip(batch, heard, strict=True):
+            in_a_row = self._failures.failed(asked.source.id)
+            if self._failures.are_the_models and isinstance(error, Exception):
+                raise EngineDead(f"the VAD failed {in_a_row} times in a row") from error
 
     def _gather(self) -> list[_Asked]:
         """Hops of all that have some; whoever is in the other tick is asked again at its end."""
@@ -186,17 +193,17 @@ class VadPool:
             batch.append(asked)
         return batch
 
-    def _hear(self, wanted: list[_Wanted]) -> tuple[list[list[HeardHop]], float]:
+    def _hear(self, wanted: list[Wanted]) -> tuple[list[Heard], float]:
         """In the thread; timed here, so that waiting for the loop does not count as work."""
         began = self._clock.now()
-        heard = _hear_in_rounds(self._model, wanted)
+        heard = hear(self._model, wanted)
         return heard, self._clock.now() - began
 
 
 def _asked(source: HopSource, limit: int) -> _Asked:
     # In this order: orders that are carried out before the next hop reset the state.
     hops = source.next_hops(limit)
-    return _Asked(source, _Wanted(hops, source.vad_state))
+    return _Asked(source, Wanted(hops, source.vad_state))
 
 
 def _hops_in(batch: list[_Asked]) -> int:
@@ -206,19 +213,3 @@ def _hops_in(batch: list[_Asked]) -> int:
 def _hops_each(sources: int) -> int:
     """How many hops a tick takes from each of so many sources at most."""
     return min(MAX_HOPS, max(1, TICK_HOPS // max(1, sources)))
-
-
-def _hear_in_rounds(model: VadModel, batch: list[_Wanted]) -> list[list[HeardHop]]:
-    """Round by round one call for all that have a hop left, each from its own state to the next."""
-    states = [wanted.state for wanted in batch]
-    heard: list[list[HeardHop]] = [[] for _ in batch]
-    rows, turn = list(range(len(batch))), 0
-    while rows:
-        hops = [batch[row].hops[turn] for row in rows]
-        speech, following = model.forward(np.stack(hops), [states[row] for row in rows])
-        for row, samples, probability, state in zip(rows, hops, speech, following, strict=True):
-            heard[row].append(HeardHop(samples, probability, state))
-            states[row] = state
-        turn += 1
-        rows = [row for row in rows if len(batch[row].hops) > turn]
-    return heard

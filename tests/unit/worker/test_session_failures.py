@@ -17,7 +17,7 @@ from worker.engines.base import Hypothesis
 from worker.pipeline.effects import DecodeKind
 from worker.pipeline.orders import Mark
 from worker.session import SessionLife, WorkerSession
-from worker.vad.pool import HeardHop
+from worker.vad.hearing import HeardHop
 
 SPEECH: Final = sound((LOUD, 1.0))
 SENTENCE: Final = sound((LOUD, 1.0), (QUIET, 0.8))
@@ -71,6 +71,30 @@ def test_a_bug_in_one_session_ends_it_and_no_other(
     assert lost.failure == "internal" and unlucky.life is SessionLife.FAILED
     assert (sent.texts, sent.failure, other.life) == (["ever"], None, SessionLife.LIVE)
     assert [vars(record)["session"] for record in caplog.records] == ["unlucky"]
+
+
+def test_a_bug_in_what_a_failed_decode_means_ends_its_session_and_not_the_scheduler(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rig = SessionRig()
+    session, sent = rig.open()
+    rig.hear(session, SPEECH)
+    taken = rig.scheduler.take()
+    assert taken is not None
+    monkeypatch.setattr(session.pipeline, "failed", broken)
+    taken[0].decode_failed(taken[1])
+    assert (sent.failure, session.life) == ("internal", SessionLife.FAILED)
+
+
+def test_audio_that_the_vad_fails_at_ends_its_session_and_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    rig = SessionRig()
+    session, sent = rig.open("unheard")
+    rig.hear(session, SPEECH)
+    session.cannot_be_heard(RuntimeError("not this"))
+    assert (sent.failure, session.life) == ("engine_failed", SessionLife.FAILED)
+    [record] = caplog.records
+    assert (record.getMessage(), vars(record)["session"]) == ("hearing failed", "unheard")
+    assert record.exc_info is not None and "not this" in str(record.exc_info[1])
 
 
 def test_audio_that_is_gone_when_it_is_decoded_is_a_bug_and_ends_the_session() -> None:

@@ -9,8 +9,8 @@ import pytest
 from tests.support.aio import run, turns
 from tests.support.scheduler_rig import Owner, Rig
 from worker.engines.base import EngineDead, EngineError
+from worker.failures import MAX_FAILURES_IN_A_ROW
 from worker.pipeline.effects import Decode, DecodeKind
-from worker.scheduler.runner import MAX_FAILURES_IN_A_ROW
 
 FINAL: Final = Decode(DecodeKind.FINAL, 0, 0, 30)
 SPECULATIVE: Final = Decode(DecodeKind.SPECULATIVE, 0, 0, 20)

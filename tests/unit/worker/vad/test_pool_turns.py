@@ -5,7 +5,8 @@ import weakref
 
 from tests.support.aio import run, until
 from tests.support.vad_rig import Behind, Live, Rig, Source
-from worker.vad.pool import MAX_HOPS, TICK_HOPS, HeardHop
+from worker.vad.hearing import HeardHop
+from worker.vad.pool import MAX_HOPS, TICK_HOPS
 
 
 def test_a_source_far_behind_catches_up_while_the_others_are_heard_in_every_tick() -> None:
