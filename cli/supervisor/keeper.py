@@ -89,7 +89,8 @@ class Keeper:
                 decision = self._decide(end := await self._run_on_card())
                 if isinstance(decision, Halt):
                     return decision
-                log.warning("child died", extra={"child": self.spec.name, "how": end.exit.how})
+                told = {"child": self.spec.name, "again_s": round(decision.after_s, 1), "how": end.exit.how}
+                log.warning("child died", extra=told)
                 await asyncio.sleep(decision.after_s)
                 self._count_restart(end.cause)
         finally:

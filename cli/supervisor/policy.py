@@ -12,7 +12,9 @@ from common.process import BOOT_FAILED, CARD_LOST
 
 # A child that has been ready for so long was healthy: its next restart is quick again.
 HEALTHY_AFTER_S: Final = 30.0
-MAX_FAILED_BOOTS: Final = 5
+# From one attempt to the next of a child that does not boot any more: an engine takes a core, and its turn at
+# the card, each time.
+LONGEST_PAUSE_S: Final = 60.0
 
 
 class ChildState(Enum):
@@ -74,12 +76,13 @@ Decision = Restart | Halt
 class ChildLife:
     """State of one child over all its restarts."""
 
-    def __init__(self, name: str, backoff: Backoff | None = None) -> None:
+    def __init__(self, name: str, backoff: Backoff | None = None, boots: Backoff | None = None) -> None:
+        """`backoff`: of one that was ready; `boots`: of one that did not become so again."""
         self._name = name
         self._backoff = backoff or Backoff()
+        self._boots = boots or Backoff(limit_s=LONGEST_PAUSE_S)
         self._state = ChildState.STARTING
         self._ready_at: float | None = None
-        self._failed_boots = 0
 
     @property
     def state(self) -> ChildState:
@@ -88,7 +91,7 @@ class ChildLife:
     def said_ready(self, now: float) -> None:
         self._advance(ChildEvent.SAID_READY)
         self._ready_at = now
-        self._failed_boots = 0
+        self._boots.reset()
 
     def exited(self, how: str, now: float, *, by_itself: bool = True) -> Decision:
         """What to do about an exit that the supervisor has not asked for; `how` completes "worker-0 ..."."""
@@ -118,10 +121,9 @@ class ChildLife:
     def _failed_boot(self, how: str) -> Decision:
         if self._ready_at is None:
             return Halt(f"{self._name} {how}; it was never ready")
-        self._failed_boots += 1
-        if self._failed_boots >= MAX_FAILED_BOOTS:
-            return Halt(f"{self._name} {how}; it failed to boot {MAX_FAILED_BOOTS} times in a row")
-        return Restart(self._backoff.next_delay_s())
+        # The others serve, with all of their sessions; and what keeps it from booting may pass: memory that
+        # another process took, a file that is being replaced, whoever kills it.
+        return Restart(self._boots.next_delay_s())
 
     def _restart_ready(self, now: float, *, by_itself: bool) -> Decision:
         healthy = self._ready_at is not None and now - self._ready_at >= HEALTHY_AFTER_S

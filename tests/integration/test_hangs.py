@@ -68,7 +68,9 @@ async def test_a_worker_that_hangs_is_replaced_and_its_sessions_go_on(deployment
             assert await finish(client) == expected
         assert clients[0].messages[-1]["worker"] != worker
     assert await asyncio.to_thread(restarts, deployment) == {f"worker-{worker}": 1}
-    assert f"child died child=worker-{worker} how=hung: it said nothing for 2 s\n" in deployment.logs
+    assert (
+        f"child died child=worker-{worker} again_s=0.1 how=hung: it said nothing for 2 s\n" in deployment.logs
+    )
 
 
 @in_loop

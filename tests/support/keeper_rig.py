@@ -31,7 +31,7 @@ async def surroundings(folder: Path) -> AsyncIterator[Surroundings]:
 
 
 def keeper_of(argv: tuple[str, ...], around: Surroundings) -> Keeper:
-    life = ChildLife("worker-0", Backoff(first_s=0.001, limit_s=0.002))
+    life = ChildLife("worker-0", *(Backoff(first_s=0.001, limit_s=0.002) for _ in range(2)))
     return Keeper(ChildSpec(Role.WORKER, 0, argv), around, life)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from cli.supervisor.policy import (
     HEALTHY_AFTER_S,
-    MAX_FAILED_BOOTS,
+    LONGEST_PAUSE_S,
     TRANSITIONS,
     ChildEvent,
     ChildLife,
@@ -33,7 +33,8 @@ ALLOWED = {
 
 
 def new_life() -> ChildLife:
-    return ChildLife("worker-0", Backoff(random=lambda: 0.0))
+    backoff, boots = Backoff(random=lambda: 0.0), Backoff(limit_s=LONGEST_PAUSE_S, random=lambda: 0.0)
+    return ChildLife("worker-0", backoff, boots)
 
 
 def ready_life(now: float = 0.0) -> ChildLife:
@@ -107,26 +108,31 @@ def test_delay_is_short_again_after_a_healthy_time(ready_s: float, delay_s: floa
 def test_failed_boots_do_not_count_as_healthy_time() -> None:
     life = ready_life()
     restart(life, now=1.0)
-    assert restart(life, now=100.0) == 0.2
+    restart(life, now=100.0)
+    life.said_ready(100.0)
+    assert restart(life, now=101.0) == 0.2
 
 
-def test_restarted_child_that_never_boots_again_halts() -> None:
+@pytest.mark.parametrize("by_itself", [True, False])
+def test_one_that_does_not_boot_any_more_is_tried_ever_more_seldom_but_for_ever(by_itself: bool) -> None:
     life = ready_life()
     restart(life)
-    for _ in range(MAX_FAILED_BOOTS - 1):
-        restart(life)
-    decision = life.exited("was ended by SIGKILL", 1.0)
-    assert decision == Halt("worker-0 was ended by SIGKILL; it failed to boot 5 times in a row")
-    assert life.state is ChildState.STOPPED
+    delays = []
+    for _ in range(100):
+        decision = life.exited("was ended by SIGKILL", 1.0, by_itself=by_itself)
+        assert isinstance(decision, Restart)
+        life.restarted()
+        delays.append(decision.after_s)
+    assert delays[:4] == [0.1, 0.2, 0.4, 0.8]
+    assert delays[10:] == [LONGEST_PAUSE_S] * 90
 
 
 def test_a_good_boot_forgives_the_failed_ones() -> None:
     life = ready_life()
-    for _ in range(3):
-        for _ in range(MAX_FAILED_BOOTS):
-            restart(life)
-        life.said_ready(1.0)
-    assert life.state is ChildState.READY
+    for _ in range(2):
+        restart(life, now=HEALTHY_AFTER_S)
+        assert [restart(life) for _ in range(3)] == [0.1, 0.2, 0.4]
+        life.said_ready(0.0)
 
 
 def test_told_to_stop_goes_through_stopping_only_while_a_process_runs() -> None:
@@ -142,7 +148,7 @@ def test_told_to_stop_goes_through_stopping_only_while_a_process_runs() -> None:
 
 def test_one_that_was_called_back_starts_at_once_and_nothing_is_held_against_it() -> None:
     booting, ready = new_life(), ready_life()
-    for _ in range(MAX_FAILED_BOOTS + 1):
+    for _ in range(6):
         assert booting.recalled() == Restart(0.0)
         booting.restarted()
     assert ready.recalled() == Restart(0.0)
