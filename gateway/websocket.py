@@ -14,7 +14,7 @@ from http import HTTPStatus
 from typing import Final, TypeVarTuple, cast
 from urllib.parse import parse_qsl, unquote
 
-from websockets.exceptions import InvalidHeader, PayloadTooBig
+from websockets.exceptions import InvalidHeader, InvalidMessage, PayloadTooBig
 from websockets.frames import CloseCode, Frame
 from websockets.http11 import Request as Handshake
 from websockets.http11 import Response
@@ -43,6 +43,7 @@ _LIBRARY_MAX_BYTES: Final = 1 << 20
 # At debug level the library logs what the messages say, at info level two lines for every connection.
 _LIBRARY_LOG: Final = logging.getLogger(f"{__name__}.library")
 _LIBRARY_LOG.setLevel(logging.ERROR)
+_NO_HANDSHAKE: Final = "no WebSocket handshake: that is a GET of HTTP/1.1 without a body\n"
 
 Arguments = TypeVarTuple("Arguments")
 
@@ -80,6 +81,16 @@ class _Protocol(ServerProtocol):
     def select_subprotocol(self, subprotocols: Sequence[Subprotocol]) -> Subprotocol | None:
         """Ours if it is among them. Other names, such as the `binary` of FunASR's clients, are let pass."""
         return Subprotocol(SUBPROTOCOL) if SUBPROTOCOL in subprotocols else None
+
+    def fail(self, code: int, reason: str = "") -> None:
+        """Where a message says why, the close frame has the code of that error, not the library's words."""
+        super().fail(code, FrameTooLarge.code if code == CloseCode.MESSAGE_TOO_BIG else reason)
+
+    def send_eof(self) -> None:
+        """The library answers nothing to what it cannot read as a request; a proxy makes 502 of that."""
+        if isinstance(self.handshake_exc, InvalidMessage):
+            self.writes.append(self.reject(HTTPStatus.BAD_REQUEST, _NO_HANDSHAKE).serialize())
+        super().send_eof()
 
 
 class _Receiver(asyncio.Protocol):

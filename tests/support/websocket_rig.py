@@ -77,7 +77,7 @@ class Recorder:
         self._note("rejected", error.code)
         self.connection.send_text(error.code.encode())
         if self._closes_when_rejected and error.close_code is not None:
-            self.connection.close(error.close_code)
+            self.connection.close(error.close_code, error.code)
 
     def writable(self) -> None:
         self._note("writable", self.connection.writable)

@@ -123,6 +123,7 @@ async def test_too_large_message_is_answered_before_the_close_frame(size: int) -
         await client.send(bytes(size))
         assert await client.recv() == "frame_too_large"
         assert await close_code(client) == 1009
+        assert client.close_reason == "frame_too_large"
         assert await handler.until("closed") == 1009
 
 

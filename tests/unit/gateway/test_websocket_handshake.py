@@ -87,6 +87,23 @@ async def test_invalid_header_is_named_and_not_repeated() -> None:
 
 
 @pytest.mark.parametrize(
+    "sent",
+    [
+        b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 3\r\n\r\nabc",
+        b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n",
+    ],
+    ids=["with a body", "TLS"],
+)
+@on_each_loop
+async def test_what_is_no_handshake_is_answered_400(sent: bytes) -> None:
+    async with serving(Recorder()) as port, raw_client(port) as client:
+        await client.send(sent)
+        head, _, body = (await client.read_to_end()).partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+        assert body == b"no WebSocket handshake: that is a GET of HTTP/1.1 without a body\n"
+
+
+@pytest.mark.parametrize(
     ("proxies", "headers", "client"),
     [
         ("127.0.0.1", ["6.6.6.6, 203.0.113.9"], "203.0.113.9"),
