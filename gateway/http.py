@@ -70,7 +70,8 @@ class HttpServer:
             lifespan="off",
             ws="none",
             log_config=None,
-            log_level="warning",
+            # Its warnings are about what clients send, and no request is to be in the log.
+            log_level="error",
             access_log=False,
             server_header=False,
             forwarded_allow_ips=list(map(str, proxies)),

@@ -166,6 +166,27 @@ def test_proxies_close_idle_connections_before_a_gateway_does(monkeypatch: pytes
     assert asyncio.run(asyncio.wait_for(scenario(), 10)) == b""
 
 
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GET / HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+        b"nothing that is HTTP\r\n\r\n",
+    ],
+    ids=["a live client", "no HTTP"],
+)
+def test_what_clients_send_is_not_in_the_log(sent: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> bytes:
+        async with serving(view_of()) as port:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(sent)
+            status = await reader.readline()
+            writer.close()
+            return status
+
+    assert asyncio.run(scenario()).startswith(b"HTTP/1.1 4")
+    assert caplog.messages == []
+
+
 def test_stop_before_start_does_nothing() -> None:
     with bind_socket("127.0.0.1", 0) as listener:
         asyncio.run(HttpServer(create_app(view_of(), lambda: True), listener).stop())
