@@ -26,17 +26,20 @@ class Heartbeat:
 
     async def run(self) -> None:
         """Until cancelled."""
+        early = False
         while True:
             await self._beat()
-            await self._settle_for(HEARTBEAT_S)
+            early = await self._settle_for(HEARTBEAT_S, whole=early)
 
-    async def _settle_for(self, seconds: float) -> None:
-        """Shorter when the registry does not answer any more: that may be over in the next moment."""
+    async def _settle_for(self, seconds: float, *, whole: bool) -> bool:
+        """Whether it took less than that: the registry does not answer any more; that may be over in the next
+        moment. Never twice in a row: what answers and takes nothing would be asked without a pause."""
         now = asyncio.get_running_loop().time
         until, was_up = now() + seconds, self._health.up
-        while (left := until - now()) > 0 and self._health.up == was_up:
+        while (left := until - now()) > 0 and (whole or self._health.up == was_up):
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(left):
                     await self._to_settle.wait()
             self._to_settle.clear()
             await self._settle()
+        return left > 0

@@ -111,6 +111,29 @@ def test_a_table_that_is_away_says_so() -> None:
     run(scenario())
 
 
+def test_a_table_that_is_full_says_so_before_something_is_saved(redis: RedisServer) -> None:
+    async def scenario() -> None:
+        client, table = Redis.from_url(redis.url), records(redis)
+        await table.save([Save("call", 1, HEAD, 0, ())])
+        await client.pexpire("voxshard:record:call", 60_000)
+        try:
+            await client.config_set("maxmemory", "100kb")
+            for sessions in ([], ["call"]):
+                with pytest.raises(RegistryAway, match="OutOfMemoryError"):
+                    await table.touch(sessions)
+            # It was touched all the same.
+            assert await client.pttl("voxshard:record:call") > 60_000
+        finally:
+            await client.config_set("maxmemory", "0")
+        assert await table.touch(["call"]) == [True]
+        await client.aclose()
+        await table.close()
+
+    redis.flush()
+    run(scenario())
+    assert redis.keys() == ["voxshard:record:call"]
+
+
 def test_the_first_seed_counts_for_all(redis: RedisServer) -> None:
     async def scenario() -> list[str]:
         tables = [RedisSeed(RedisScripts(redis.url, PATIENCE_S)) for _ in range(2)]

@@ -13,12 +13,13 @@ from tests.support.aio import run, turns, until
 
 
 class Asked:
-    """Notes what is asked; `away`: nobody answers."""
+    """Notes what is asked; `away`: nobody answers; `full`: beats are answered, and nothing is settled."""
 
     def __init__(self) -> None:
         self.health = Health(lambda up: None, "alone")
         self.calls: list[str] = []
         self.away = False
+        self.full = False
         self.heartbeat = Heartbeat(self.health, self._beat, self._settle)
 
     @asynccontextmanager
@@ -37,7 +38,7 @@ class Asked:
 
     def _ask(self, what: str) -> None:
         self.calls.append(what)
-        if self.away:
+        if self.away or (self.full and what == "settle"):
             self.health.failed(RegistryAway("away"))
         else:
             self.health.answered()
@@ -82,6 +83,21 @@ def test_beats_at_once_when_there_is_no_answer_any_more_and_then_waits(
             await until(lambda: len(asked.calls) == 3)
             await turns()
             assert asked.calls == ["beat", "settle", "beat"]
+
+    monkeypatch.setattr("gateway.registry.heartbeat.HEARTBEAT_S", 3_600.0)
+    run(scenario())
+
+
+def test_what_answers_and_takes_nothing_is_not_asked_without_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario() -> None:
+        asked = Asked()
+        async with asked.running():
+            await until(lambda: asked.calls == ["beat"])
+            asked.full = True
+            for _ in range(3):
+                asked.heartbeat.settle_soon()
+                await turns()
+            assert asked.calls == ["beat", "settle", "beat", "settle", "settle"]
 
     monkeypatch.setattr("gateway.registry.heartbeat.HEARTBEAT_S", 3_600.0)
     run(scenario())
