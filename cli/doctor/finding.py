@@ -32,6 +32,7 @@ class Cause(Enum):
     ADVERTISE_HOST_UNUSABLE = "advertise_host_unusable"
     REDIS_UNREACHABLE = "redis_unreachable"
     REDIS_SILENT = "redis_silent"
+    REDIS_SLOW = "redis_slow"
     REDIS_CROWDED = "redis_crowded"
     REDIS_UNTRUSTED = "redis_untrusted"
     REDIS_PASSWORD = "redis_password"

@@ -16,6 +16,8 @@ from common.scrape import TargetGroup
 HEARTBEAT_S: Final = 1.0
 # Two heartbeats may be lost.
 EXPIRY_S: Final = 3.0
+# How long gateways wait for what they ask about sessions: whoever starts one waits as long.
+ANSWER_WITHIN_S: Final = 0.25
 
 
 class RegistryAway(Exception):

@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from common.registry.base import RegistryAway, UnusableUrl
-
-ANSWER_WITHIN_S: Final = 0.25
+from common.registry.base import ANSWER_WITHIN_S, RegistryAway, UnusableUrl
 
 Argument = str | bytes | int | float
 

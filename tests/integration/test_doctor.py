@@ -140,6 +140,13 @@ def test_it_names_what_is_wrong(machine: Machine, plant: Plant) -> None:
     assert only(machine.examine()).cause == FAULTS[plant]
 
 
+def test_it_leaves_the_folder_for_temporary_files_to_everybody(machine: Machine) -> None:
+    machine.environ["TMPDIR"] = str(machine.folder)
+    machine.through = ["prlimit", "--fsize=1024"]
+    told = only(machine.examine())
+    assert (told.cause, told.do) == ("run_dir_unusable", "choose another folder with --run-dir")
+
+
 def test_it_names_who_has_a_port(machine: Machine) -> None:
     with socket.create_server(("127.0.0.1", int(machine.flags["port"]))):
         told = only(machine.examine())

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import http.server
+import socket
+import socketserver
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 import pytest
 from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import TimeoutError
+from redis.retry import Retry
 
 from tests.support.certificate import make_certificate
 from tests.support.doctor_machine import Machine, machine_in, only
@@ -17,6 +24,7 @@ from tests.support.ports import free_ports
 from tests.support.redis_server import PASSWORD, RedisServer
 
 _URL: Final = "VOXSHARD_REDIS_URL"
+_WAY_S: Final = 0.4
 
 Plant = Callable[[Machine, RedisServer, Redis], None]
 
@@ -53,6 +61,13 @@ def too_few_replicas(machine: Machine, redis: RedisServer, client: Redis) -> Non
 
 def silence(machine: Machine, redis: RedisServer, client: Redis) -> None:
     redis.pause()
+
+
+def endless_script(machine: Machine, redis: RedisServer, client: Redis) -> None:
+    client.config_set("lua-time-limit", "10")
+    impatient = Redis.from_url(redis.url, socket_timeout=0.2, retry=Retry(NoBackoff(), 0))
+    with impatient, pytest.raises(TimeoutError):
+        impatient.eval("while true do end", 0)
 
 
 def no_room_for_clients(machine: Machine, redis: RedisServer, client: Redis) -> None:
@@ -108,6 +123,7 @@ FAULTS: Final[dict[Plant, str]] = {
     replica: "redis_wrong_kind",
     too_few_replicas: "redis_no_writes",
     silence: "redis_silent",
+    endless_script: "redis_silent",
     no_room_for_clients: "redis_crowded",
     no_such_database: "redis_no_database",
     user_of_other_keys: "redis_no_rights",
@@ -168,3 +184,48 @@ def web_server() -> Iterator[int]:
 def test_it_sees_that_it_is_not_redis(machine: Machine, web_server: int) -> None:
     machine.environ[_URL] = f"redis://127.0.0.1:{web_server}"
     assert only(machine.examine()).cause == "redis_wrong_kind"
+
+
+def test_it_sees_that_a_command_was_renamed(machine: Machine) -> None:
+    with RedisServer(flags=("--rename-command", "EVAL", "")) as redis:
+        machine.environ[_URL] = redis.url
+        told = only(machine.examine())
+    assert (told.cause, told.found) == ("redis_no_rights", "Redis does not know a command that is needed")
+
+
+class _FarAway(socketserver.ThreadingTCPServer):
+    """The way to a Redis that takes `_WAY_S`."""
+
+    daemon_threads = True
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        super().__init__(("127.0.0.1", 0), _Way)
+
+
+class _Way(socketserver.BaseRequestHandler):
+    server: _FarAway
+
+    def handle(self) -> None:
+        with socket.create_connection(("127.0.0.1", self.server.port)) as redis:
+            back = threading.Thread(target=_pass_on, args=(redis, self.request))
+            back.start()
+            _pass_on(self.request, redis, _WAY_S)
+            redis.shutdown(socket.SHUT_WR)
+            back.join()
+
+
+def _pass_on(source: socket.socket, target: socket.socket, after_s: float = 0.0) -> None:
+    while data := source.recv(65_536):
+        time.sleep(after_s)
+        target.sendall(data)
+
+
+def test_it_sees_that_the_way_to_redis_is_too_long_for_gateways(machine: Machine) -> None:
+    with RedisServer() as redis, _FarAway(urlsplit(redis.url).port or 0) as way:
+        threading.Thread(target=way.serve_forever).start()
+        machine.environ[_URL] = f"redis://:{PASSWORD}@127.0.0.1:{way.server_address[1]}/0"
+        told = only(machine.examine())
+        way.shutdown()
+    assert told.cause == "redis_slow"
+    assert told.found.endswith("gateways wait for 0.25 s")

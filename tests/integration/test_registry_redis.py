@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.registry.base import RegistryAway, UnusableUrl
-from common.registry.redis_call import ANSWER_WITHIN_S, RedisScripts
+from common.registry.base import ANSWER_WITHIN_S, RegistryAway, UnusableUrl
+from common.registry.redis_call import RedisScripts
 from gateway.registry.base import Claim, Pin, PinTable
 from gateway.registry.memory import MemoryTable
 from gateway.registry.redis import RedisTable

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -26,9 +27,11 @@ class NoRedis(Exception):
 class RedisServer:
     """From `with` until the block is left: keeps nothing on disk, so that a new start is an empty one."""
 
-    def __init__(self, host: str = "127.0.0.1") -> None:
+    def __init__(self, host: str = "127.0.0.1", flags: Sequence[str] = ()) -> None:
+        """`flags`: further ones of redis-server."""
         [self._port] = free_ports(1)
         self._host = host
+        self._flags = flags
         self._folder = Path(tempfile.mkdtemp(prefix="voxshard-redis-"))
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -75,7 +78,7 @@ class RedisServer:
             "dir": str(self._folder),
             "logfile": str(self._folder / "log"),
         }
-        return [part for name, value in options.items() for part in (f"--{name}", value)]
+        return [*(part for name, value in options.items() for part in (f"--{name}", value)), *self._flags]
 
     def flush(self) -> None:
         with Redis.from_url(self.url) as client:

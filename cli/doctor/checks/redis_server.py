@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Final
 
 from cli.doctor.finding import Cause, Finding
+from common.registry.base import ANSWER_WITHIN_S
 from common.settings import Settings
 
 # redis-py begins each connection with HELLO, which came with it.
@@ -27,6 +28,7 @@ class Answer(Enum):
     NOT_THERE = "not_there"
     SILENT = "silent"
     LOADING = "loading"
+    BUSY = "busy"
     CROWDED = "crowded"
     UNTRUSTED = "untrusted"
     REFUSED = "refused"
@@ -38,13 +40,15 @@ class Answer(Enum):
 
 @dataclass(frozen=True, slots=True)
 class RedisFacts:
-    """`cause`: the kind of error behind another answer than OK. `mode`: standalone, cluster or sentinel.
-    `role`: master or slave. `limit`: bytes, 0 for none. `skew_s`: how far its clock is ahead of ours.
+    """`cause`: the kind of error behind another answer than OK. `answers_s`: how long it takes to.
+    `mode`: standalone, cluster or sentinel. `role`: master or slave. `limit`: bytes, 0 for none.
+    `skew_s`: how far its clock is ahead of ours.
     `unseen`: it tells this user nothing of itself. `refusal`: its word for why it does not do what gateways
     ask it to do; empty if it does. `no_address`: why this host's own address towards it cannot be found."""
 
     answer: Answer = Answer.OK
     cause: str = ""
+    answers_s: float = 0.0
     version: str = ""
     mode: str = "standalone"
     role: str = "master"
@@ -85,6 +89,11 @@ _UNUSABLE: Final = {
         Cause.REDIS_SILENT,
         "Redis is still loading its data, and answers nothing until then",
         "wait, and run the doctor again",
+    ),
+    Answer.BUSY: _Fault(
+        Cause.REDIS_SILENT,
+        "Redis runs a script that does not end, and does nothing else until it does",
+        "redis-cli SCRIPT KILL; then see whose it was: scripts of gateways take milliseconds",
     ),
     Answer.CROWDED: _Fault(
         Cause.REDIS_CROWDED,
@@ -137,6 +146,12 @@ _REFUSALS: Final = {
         "the user in the address of Redis may not do all that is needed",
         "redis-cli ACL SETUSER NAME '~voxshard:*' '&voxshard:*' +@all",
     ),
+    # "ERR unknown command": redis-py leaves ERR out.
+    "unknown": _Fault(
+        Cause.REDIS_NO_RIGHTS,
+        "Redis does not know a command that is needed",
+        "take `rename-command` for SET, DEL, EVAL, EVALSHA, SUBSCRIBE out of redis.conf, and start it anew",
+    ),
 }
 _NO_WRITES: Final = _Fault(
     Cause.REDIS_NO_WRITES,
@@ -159,6 +174,13 @@ def check_redis(_: Settings, facts: RedisFacts) -> Iterator[Finding]:
         yield _finding(_UNUSABLE[facts.answer], facts.cause)
         return
     yield from _wrong_kind(facts)
+    if facts.answers_s > ANSWER_WITHIN_S:
+        yield Finding(
+            Cause.REDIS_SLOW,
+            f"Redis answers within {facts.answers_s:.2f} s; gateways wait for {ANSWER_WITHIN_S:g} s",
+            _WITHOUT,
+            "redis-cli -h HOST --latency; use one that is near the gateways and has a processor of its own",
+        )
     if facts.unseen:
         yield Finding(
             Cause.REDIS_UNSEEN,

@@ -80,7 +80,9 @@ def probe_folders(settings: Settings) -> FolderFacts:
     except RunDirUnusable as error:
         return FolderFacts(folder, error.found, error.do)
     except OSError as error:
-        do = f"install -d -m 700 -o $(id -un) {folder}, or choose another folder with --run-dir"
+        # The folder for temporary files is everybody's, and has to stay so.
+        make = f"install -d -m 700 -o $(id -un) {folder}, or " if path is not None else ""
+        do = f"{make}choose another folder with --run-dir"
         return FolderFacts(folder, f"{folder}: {error.strerror}", do, full=error.errno in _FULL)
     return FolderFacts(folder)
 

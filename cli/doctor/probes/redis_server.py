@@ -30,10 +30,13 @@ from common.settings import Settings
 _LIMIT_S: Final = 2.0
 _TRIAL_KEY: Final = "voxshard:doctor:"
 _TRIAL_MS: Final = 1_000
+# The best one counts: this machine may be busy.
+_TRIALS: Final = 3
 # The words of its errors that tell what is wrong, where redis-py has no type for that.
 _SAID: Final = {
     "max number of clients": Answer.CROWDED,
     "protected mode": Answer.PROTECTED,
+    "BUSY": Answer.BUSY,
     "DB index": Answer.NO_DATABASE,
     # redis-py begins with it; Redis has it since 6.0.
     "HELLO": Answer.TOO_OLD,
@@ -97,14 +100,16 @@ def _os_error(error: BaseException | None) -> OSError | None:
 
 def _facts(client: Redis) -> RedisFacts:
     client.ping()
+    answers_s = min(_takes_s(client) for _ in range(_TRIALS))
     before = time.time()
     seconds, microseconds = client.time()
     skew = _skew(before, seconds + microseconds / 1e6, time.time())
     try:
         info: dict[str, Any] = client.info()
     except NoPermissionError:
-        return RedisFacts(unseen=True, skew_s=skew, refusal=_refusal(client))
+        return RedisFacts(answers_s=answers_s, unseen=True, skew_s=skew, refusal=_refusal(client))
     facts = RedisFacts(
+        answers_s=answers_s,
         version=str(info.get("redis_version", "")),
         mode=str(info.get("redis_mode", "standalone")),
         role=str(info.get("role", "master")),
@@ -113,6 +118,12 @@ def _facts(client: Redis) -> RedisFacts:
         skew_s=skew,
     )
     return facts if facts.is_wrong_kind else replace(facts, refusal=_refusal(client))
+
+
+def _takes_s(client: Redis) -> float:
+    begun = time.monotonic()
+    client.ping()
+    return time.monotonic() - begun
 
 
 def _refusal(client: Redis) -> str:
