@@ -40,7 +40,8 @@ def give_notice(file: Path) -> None:
     `OSError`."""
     handle, name = tempfile.mkstemp(dir=file.parent, prefix=f"{file.name}.")
     try:
-        os.ftruncate(handle, _MUTEX_BYTES)
+        # Not ftruncate: on a disk that is full the first byte would be SIGBUS then.
+        os.posix_fallocate(handle, 0, _MUTEX_BYTES)
         memory = mmap.mmap(handle, _MUTEX_BYTES)
         _make(_mutex(memory))
         # Complete when others see it.
@@ -52,6 +53,16 @@ def give_notice(file: Path) -> None:
         os.close(handle)
     # Never freed: an interpreter that ends would give the memory back before the thread ends.
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(memory))
+
+
+def try_to_give_notice(file: Path) -> str | None:
+    """Why it could not be given. Then there is none: a former process' would tell of this one's end."""
+    try:
+        give_notice(file)
+    except OSError as error:
+        file.unlink(missing_ok=True)
+        return os.strerror(error.errno or 0)
+    return None
 
 
 class EndWatch:

@@ -16,7 +16,7 @@ import uvloop
 
 from common.advertise import with_advertise_host
 from common.clock import MonotonicClock
-from common.end_notice import IS_GIVEN, give_notice
+from common.end_notice import IS_GIVEN, try_to_give_notice
 from common.identity import failure_domain, member_id, ops_url
 from common.link import LINK_VERSION, Hello, Load
 from common.link_transport import LinkTransport
@@ -169,8 +169,8 @@ class WorkerProcess:
         path, end_notice = worker_socket(run_dir, self._index), worker_end_notice(run_dir, self._index)
         path.unlink(missing_ok=True)
         # Before anybody can connect, so that whoever does finds that of this process.
-        if IS_GIVEN:
-            give_notice(end_notice)
+        if IS_GIVEN and (cause := try_to_give_notice(end_notice)):
+            log.warning("no notice of the end", extra={"cause": cause})
         loop = asyncio.get_running_loop()
         servers = [await loop.create_unix_server(lambda: LinkTransport(self._links), str(path))]
         if self._presence is not None:

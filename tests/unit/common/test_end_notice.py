@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pytest
 from common import end_notice
 from common.end_notice import EndWatch, give_notice
 from tests.support.noticed import noticed
-from tests.support.processes import wait_until
+from tests.support.processes import ROOT, wait_until
 
 WITHIN_S = 10.0
 
@@ -28,6 +30,30 @@ def test_whoever_waits_is_told_of_a_killed_process(tmp_path: Path) -> None:
         process.kill()
         assert first.wait(WITHIN_S)
         assert second.wait(WITHIN_S)
+
+
+_ON_A_FULL_DISK = """
+import sys
+from pathlib import Path
+from common.end_notice import try_to_give_notice
+folder = Path(sys.argv[1])
+(folder / "worker.end").touch()
+try:
+    (folder / "all").write_bytes(bytes(1 << 20))
+except OSError:
+    pass
+print(try_to_give_notice(folder / "worker.end"), [found.name for found in folder.iterdir()])
+"""
+
+
+def test_on_a_full_disk_there_is_none_and_not_that_of_a_former_process(tmp_path: Path) -> None:
+    mounted = f'mount -t tmpfs -o size=16k none {tmp_path} && exec "$@"'
+    through = ["unshare", "--map-root-user", "--mount", "sh", "-c", mounted, "sh"]
+    if subprocess.run([*through, "true"], check=False).returncode != 0:
+        pytest.skip("this user may make no mount namespaces")
+    program = [sys.executable, "-c", _ON_A_FULL_DISK, str(tmp_path)]
+    done = subprocess.run([*through, *program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "No space left on device ['all']\n"
 
 
 def test_a_process_that_ends_by_itself_gives_notice_too(tmp_path: Path) -> None:
