@@ -56,6 +56,14 @@ def test_on_a_full_disk_there_is_none_and_not_that_of_a_former_process(tmp_path:
     assert done.stdout == "No space left on device ['all']\n"
 
 
+def test_why_there_is_no_notice_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "worker.end"
+    assert end_notice.try_to_give_notice(file) is None
+    monkeypatch.setattr(end_notice, "_ROBUST", 77)
+    assert end_notice.try_to_give_notice(file) == "Invalid argument"
+    assert not file.exists()
+
+
 def test_a_process_that_ends_by_itself_gives_notice_too(tmp_path: Path) -> None:
     file, told = tmp_path / "worker.end", threading.Event()
     with noticed(file) as process:
