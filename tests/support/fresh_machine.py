@@ -48,6 +48,8 @@ class FreshMachine:
             [host] = stack.enter_context(Network(hosts=1)).hosts
             self._netns = host.netns
             stack.callback(self._end_all)
+            # In its turn, as it clears up behind itself.
+            stack.callback(self._end_server)
             subprocess.run(
                 ["ip", "-n", self._netns, "address", "add", f"{ADDRESS}/32", "dev", "lo"], check=True
             )
@@ -108,10 +110,10 @@ class FreshMachine:
 
     def _end_server(self) -> None:
         """As Ctrl-C in its terminal does."""
-        if self._server is not None:
+        if self._server is not None and self._server.poll() is None:
             os.killpg(self._server.pid, signal.SIGINT)
             self._server.wait(_GONE_WITHIN_S)
-            self._server = None
+        self._server = None
 
     def _start(self, command: str) -> tuple[subprocess.Popen[bytes], Path]:
         log = self._folder / f"log-{len(self._running)}"
