@@ -9,7 +9,7 @@ from common.error_base import VoxshardError
 class IdleTimeout(VoxshardError):
     code = "idle_timeout"
     message = "nothing was received for too long"
-    action = "send audio or KEEPALIVE while the connection is to stay"
+    action = "send audio or KEEPALIVE while the connection is to stay; if the network was gone, resume"
     close_code = 4408
     http_status = 408
 

@@ -35,11 +35,7 @@ async def test_poison_takes_two_workers_and_nobody_else(end: str) -> None:
         undisturbed = await asyncio.gather(*(whole_session(url, pcm) for pcm in audio))
         others = asyncio.gather(*(whole_session(url, pcm, pause_s=0.05) for pcm in audio))
         await asyncio.sleep(1.0)
-        async with wire_client(url) as poisoner:
-            await poisoner.start()
-            await poisoner.send_audio(POISON)
-            error = await poisoner.error()
-            assert (error["code"], await poisoner.closed()) == ("engine_failed", 1011)
+        await _poison_is_ended(url)
         sessions: list[Session] = await others
         assert [session.texts for session in sessions] == [session.texts for session in undisturbed]
         await eventually(lambda: _ready(deployment) == WORKERS, 20, "all workers are back")
@@ -74,11 +70,7 @@ async def test_audio_that_no_vad_can_hear_ends_its_own_session_and_no_worker() -
         audio = [turns(number) for number in range(OTHERS)]
         others = asyncio.gather(*(whole_session(url, pcm, pause_s=0.05) for pcm in audio))
         await asyncio.sleep(1.0)
-        async with wire_client(url) as poisoner:
-            await poisoner.start()
-            await poisoner.send_audio(POISON)
-            error = await poisoner.error()
-            assert (error["code"], await poisoner.closed()) == ("engine_failed", 1011)
+        await _poison_is_ended(url)
         for session in await others:
             assert len(session.texts) == len(TURNS_MS)
             assert not any(message.get("event") == "moved" for message in session.messages)
@@ -98,6 +90,14 @@ async def test_workers_that_are_killed_in_one_segment_are_bad_luck() -> None:
                 worker = await _killed_in_decode(deployment, client, worker)
             assert len((await client.stop())["sentences"]) == 1
         assert deployment.logs.count("cause=outside") == 3
+
+
+async def _poison_is_ended(url: str) -> None:
+    async with wire_client(url) as poisoner:
+        await poisoner.start()
+        await poisoner.send_audio(POISON)
+        error = await poisoner.error()
+        assert (error["code"], await poisoner.closed()) == ("engine_failed", 1011)
 
 
 async def _killed_in_decode(deployment: Deployment, client: WireClient, worker: str) -> str:

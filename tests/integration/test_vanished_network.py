@@ -56,12 +56,9 @@ async def test_a_network_that_is_gone_is_noticed_and_the_session_goes_on_when_it
     async with StreamClient(deployment.url + SCHEDULE) as stream:
         listening, changes = _listen(stream)
         await _send(stream, FRAMES[:SAID])
-        host.unplug()
-        try:
+        with host.unplugged():
             await _send(stream, FRAMES[SAID:])
             await eventually(lambda: changes, NOTICED_WITHIN_S, "the loss is noticed")
-        finally:
-            host.plug_in()
         assert [sentence.text for sentence in await stream.finish()] == expected
         await listening
     assert changes == ["server_vanished", "resumed"]
@@ -75,12 +72,9 @@ async def test_a_network_that_is_gone_for_a_moment_costs_no_connection(
     async with StreamClient(deployment.url + SCHEDULE) as stream:
         listening, changes = _listen(stream)
         await _send(stream, FRAMES[:SAID])
-        host.unplug()
-        try:
+        with host.unplugged():
             await stream.send(FRAMES[SAID])
             await asyncio.sleep(AWAY_S)
-        finally:
-            host.plug_in()
         await _send(stream, FRAMES[SAID + 1 :])
         assert [sentence.text for sentence in await stream.finish()] == expected
         await listening

@@ -34,6 +34,14 @@ class Host:
     def plug_in(self) -> None:
         _ip("link", "set", self.cable, "up")
 
+    @contextmanager
+    def unplugged(self) -> Iterator[None]:
+        self.unplug()
+        try:
+            yield
+        finally:
+            self.plug_in()
+
 
 class Network:
     """From `with` until the block is left."""
