@@ -65,7 +65,7 @@ async def test_audio_that_no_engine_can_decode_ends_its_own_session_and_no_worke
 
 @in_loop
 async def test_audio_that_no_vad_can_hear_ends_its_own_session_and_no_worker() -> None:
-    with Deployment(Plan(FAULTY_VAD, workers=2, environ={"FAULTY_VAD": "raise"})) as deployment:
+    with Deployment(Plan(FAULTY_VAD, workers=2)) as deployment:
         url = f"{deployment.url}/?silence_schedule={SCHEDULE}"
         audio = [turns(number) for number in range(OTHERS)]
         others = asyncio.gather(*(whole_session(url, pcm, pause_s=0.05) for pcm in audio))
